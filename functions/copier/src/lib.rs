@@ -1,0 +1,1 @@
+//! The copier function: moves a task, proves it, records it.

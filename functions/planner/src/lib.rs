@@ -1,0 +1,1 @@
+//! The planner function: walks the source, joins it with the target, commits tasks.

@@ -1,0 +1,1 @@
+//! Sources of the S3 family.

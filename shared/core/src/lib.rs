@@ -1,0 +1,12 @@
+//! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
+//! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
+
+pub mod error;
+pub mod key;
+pub mod meter;
+pub mod object;
+pub mod outcome;
+pub mod ports;
+pub mod proof;
+pub mod sums;
+pub mod time;

@@ -1,0 +1,65 @@
+//! How many requests were made, by operation.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// Requests by operation, as the service names it (`GetObject`, `ListObjectsV2`).
+pub type OperationCounts = BTreeMap<String, u64>;
+
+/// Counts the requests of one handler: each gets adapters of its own meter, so that the counts can
+/// stand in the row that the handler commits.
+#[derive(Debug, Default)]
+pub struct Meter(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Meter {
+    /// Counts one request sent, whatever its answer: a retry is another request.
+    pub fn count(&self, operation: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+    }
+
+    /// What was counted since the last call, and sets the meter to nothing.
+    pub fn take(&self) -> OperationCounts {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .map(|(operation, count)| (operation.to_owned(), count))
+            .collect()
+    }
+}
+
+/// Requests at both ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// At the source.
+    pub source: OperationCounts,
+    /// At the target.
+    pub target: OperationCounts,
+}
+
+impl Requests {
+    /// Adds the other's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, counts) in
+            [(&mut self.source, &other.source), (&mut self.target, &other.target)]
+        {
+            for (operation, count) in counts {
+                *sum.entry(operation.clone()).or_default() += count;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meter_hands_over_each_count_once() {
+        let meter = Meter::default();
+        meter.count("GetObject");
+        meter.count("GetObject");
+        assert_eq!(meter.take(), OperationCounts::from([("GetObject".to_owned(), 2)]));
+        assert!(meter.take().is_empty());
+    }
+}

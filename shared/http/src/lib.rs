@@ -1,0 +1,1 @@
+//! The one HTTP lane for listings and object bytes.

@@ -1,0 +1,1 @@
+//! The completion table: rows, messages and every transition over the table port.

@@ -1,0 +1,1 @@
+//! One machine: a folder as source, SQLite as table and queue.

@@ -1,0 +1,1 @@
+//! An OSS endpoint on loopback that checks signatures and keeps its objects on disk.

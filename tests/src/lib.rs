@@ -1,0 +1,1 @@
+//! Servers to start and fixtures for the integration tests.
