@@ -1,8 +1,11 @@
 //! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
 //! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
 
+pub mod crc;
 pub mod error;
+pub mod job;
 pub mod key;
+pub mod layout;
 pub mod meter;
 pub mod object;
 pub mod outcome;

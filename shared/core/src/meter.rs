@@ -40,8 +40,7 @@ pub struct Requests {
 impl Requests {
     /// Adds the other's counts.
     pub fn add(&mut self, other: &Self) {
-        for (sum, counts) in
-            [(&mut self.source, &other.source), (&mut self.target, &other.target)]
+        for (sum, counts) in [(&mut self.source, &other.source), (&mut self.target, &other.target)]
         {
             for (operation, count) in counts {
                 *sum.entry(operation.clone()).or_default() += count;

@@ -1,0 +1,367 @@
+//! The job: one migration, as the user writes it in a TOML file and as the ledger keeps it in JSON.
+//!
+//! A job never holds a secret: credentials name where the secret is found.
+
+mod endpoint;
+mod filter;
+mod identity;
+mod mistakes;
+mod parse;
+mod secrets;
+mod section;
+mod stores;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::Key;
+use crate::ports::ListingOrder;
+use crate::time::Timestamp;
+
+pub use filter::{BadGlob, Filter};
+pub use identity::{BadDefinition, DEFINITION_VERSION};
+pub use mistakes::{JobError, JobErrors};
+
+/// One migration: source, target, filters, policy, limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Names the job in the ledger and in logs: letters, digits, `-` and `_`, at most 64.
+    pub name: String,
+    /// Where objects come from.
+    pub source: SourceSpec,
+    /// The OSS bucket they go to.
+    pub target: TargetSpec,
+    /// Which objects belong.
+    pub filter: FilterSpec,
+    /// Who wins where the target holds something else.
+    pub policy: PolicySpec,
+    /// How fast, how large, how many.
+    pub limits: Limits,
+    /// Where the ledger is kept.
+    pub state: StateSpec,
+}
+
+impl Job {
+    /// The commented file that `ossferry init` writes. It is a valid job as it stands, and stays one
+    /// when lines that begin with `#` and no space are uncommented.
+    pub fn template() -> &'static str {
+        include_str!("job/template.toml")
+    }
+
+    /// The key at the target of an object at the source; `None` where the key does not begin with
+    /// the source's prefix.
+    pub fn target_key(&self, source_key: &Key) -> Option<Key> {
+        source_key.moved(self.source.prefix().as_bytes(), self.target.prefix.as_bytes())
+    }
+
+    /// The way back of [`Job::target_key`].
+    pub fn source_key(&self, target_key: &Key) -> Option<Key> {
+        target_key.moved(self.target.prefix.as_bytes(), self.source.prefix().as_bytes())
+    }
+}
+
+/// Where objects come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "kebab-case")]
+pub enum SourceSpec {
+    /// A bucket of an object store.
+    Bucket(BucketSource),
+    /// A folder of this machine.
+    Folder(FolderSource),
+}
+
+impl SourceSpec {
+    /// Only keys that begin with these bytes belong to the job. May be empty.
+    pub fn prefix(&self) -> &Key {
+        match self {
+            Self::Bucket(bucket) => &bucket.prefix,
+            Self::Folder(folder) => &folder.prefix,
+        }
+    }
+
+    /// As the job file and the profile of the source spell it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Bucket(bucket) => bucket.kind.as_str(),
+            Self::Folder(_) => "folder",
+        }
+    }
+}
+
+/// What speaks at the source's endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreKind {
+    /// Amazon S3.
+    S3,
+    /// Tencent COS, by its S3 dialect.
+    Cos,
+    /// Any other store that speaks S3.
+    S3Compatible,
+    /// Alibaba Cloud OSS, by its own protocol.
+    Oss,
+}
+
+impl StoreKind {
+    /// As the job file spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Cos => "cos",
+            Self::S3Compatible => "s3-compatible",
+            Self::Oss => "oss",
+        }
+    }
+}
+
+/// A bucket to read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketSource {
+    /// What speaks there.
+    pub kind: StoreKind,
+    /// The service's address: scheme, host and port, no bucket, no slash at the end.
+    pub endpoint: String,
+    /// As the signature needs it.
+    pub region: String,
+    /// The bucket's name; for COS with the APPID (`photos-1250000000`).
+    pub bucket: String,
+    /// Only keys that begin with these bytes. May be empty.
+    pub prefix: Key,
+    /// Where the bucket's name stands in a request.
+    pub addressing: Addressing,
+    /// Which listing operation the store understands: 1 (ListObjects) or 2 (ListObjectsV2).
+    pub list_version: u8,
+    /// Whether the job file vouches that an `s3-compatible` store lists by bytes. The other kinds are
+    /// known to.
+    pub lists_by_bytes: bool,
+    /// Where the secret is found.
+    pub credentials: Credentials,
+}
+
+impl BucketSource {
+    /// Whether key ranges of this source may be trusted.
+    pub fn listing_order(&self) -> ListingOrder {
+        if self.lists_by_bytes || self.kind != StoreKind::S3Compatible {
+            ListingOrder::Bytes
+        } else {
+            ListingOrder::Serial
+        }
+    }
+}
+
+/// A folder to read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderSource {
+    /// The root; a relative one begins where the command was started.
+    pub path: String,
+    /// Only keys (paths below the root, with `/`) that begin with these bytes. May be empty.
+    pub prefix: Key,
+}
+
+/// The OSS bucket to write to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSpec {
+    /// The service's address: scheme, host and port, no bucket, no slash at the end.
+    pub endpoint: String,
+    /// Without `oss-`: `cn-hangzhou`.
+    pub region: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// Put in front in place of the source's prefix. May be empty.
+    pub prefix: Key,
+    /// Where the bucket's name stands in a request.
+    pub addressing: Addressing,
+    /// Where the secret is found.
+    pub credentials: Credentials,
+    /// OSS storage class of every object that `storage_classes` does not name; the bucket's own where
+    /// `None`.
+    pub storage_class: Option<String>,
+    /// From a storage class as the source lists it to the OSS class.
+    pub storage_classes: BTreeMap<String, String>,
+    /// Whether the source's last-modified is kept as `x-oss-meta-mtime`.
+    pub keep_last_modified: bool,
+    /// Server-side encryption asked for with each object; the bucket's own where `None`.
+    pub encryption: Option<Encryption>,
+}
+
+impl TargetSpec {
+    /// The OSS class for an object of this class at the source; `None` leaves it to the bucket.
+    pub fn storage_class_for(&self, source_class: Option<&str>) -> Option<&str> {
+        source_class
+            .and_then(|class| self.storage_classes.get(class))
+            .or(self.storage_class.as_ref())
+            .map(String::as_str)
+    }
+}
+
+/// `x-oss-server-side-encryption`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encryption {
+    /// Keys managed by OSS.
+    #[serde(rename = "AES256")]
+    Aes256,
+    /// Keys managed by KMS: the target's `ETag` is then no MD5.
+    #[serde(rename = "KMS")]
+    Kms,
+}
+
+impl Encryption {
+    /// The header's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aes256 => "AES256",
+            Self::Kms => "KMS",
+        }
+    }
+}
+
+/// Where the bucket's name stands in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    /// In front of the path.
+    Path,
+    /// In front of the host.
+    Virtual,
+}
+
+/// Where a secret is found. Never the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum Credentials {
+    /// In environment variables of these names.
+    Env {
+        /// Holds the access key id.
+        access_key: String,
+        /// Holds the secret.
+        secret_key: String,
+        /// Holds the session token, where there is one.
+        token: Option<String>,
+    },
+    /// In a profile of the AWS files.
+    AwsProfile {
+        /// Its name.
+        profile: String,
+    },
+    /// Where AWS's own tools look: environment, files, container, instance.
+    AwsDefault,
+    /// Nowhere: requests are not signed.
+    Anonymous,
+}
+
+/// Which objects belong to the job. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterSpec {
+    /// Globs over the whole source key, of which one must match; everything where empty.
+    pub include: Vec<String>,
+    /// Globs of which none may match.
+    pub exclude: Vec<String>,
+    /// Last modified at this time or later, by the source's clock.
+    pub modified_since: Option<Timestamp>,
+    /// Last modified before this time, by the source's clock.
+    pub modified_until: Option<Timestamp>,
+    /// At least so many bytes.
+    pub size_min: Option<u64>,
+    /// At most so many bytes.
+    pub size_max: Option<u64>,
+}
+
+/// Who wins where the target holds something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySpec {
+    /// `None` until the file names one: a filled target is then refused at the first pass.
+    pub overwrite: Option<Overwrite>,
+    /// Whether an object whose `ETag` says nothing is marked at the target with what was copied
+    /// (`x-oss-meta-ossferry-source`).
+    pub provenance: bool,
+}
+
+/// Who wins where the target holds something else. See [`crate::compare`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overwrite {
+    /// Different is copied. The default for an empty target.
+    SourceWins,
+    /// What exists is left alone, whatever it holds.
+    Never,
+    /// Same size and not older than the source's counts as equal: the habit of ossimport. It
+    /// compares two clocks, and does not see a change that keeps the size.
+    SizeAndTime,
+    /// Everything is copied, equal or not.
+    Always,
+}
+
+impl Overwrite {
+    /// As the job file spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SourceWins => "source-wins",
+            Self::Never => "never",
+            Self::SizeAndTime => "size-and-time",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// How fast, how large, how many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes of objects a second, over all workers. No limit where `None`.
+    pub bytes_per_second: Option<u64>,
+    /// Requests a second at each end, over all workers. No limit where `None`.
+    pub requests_per_second: Option<u64>,
+    /// Tasks copied at once in one process. Default 4.
+    pub workers: u32,
+    /// Objects and parts in flight at once in one process, at most; it adapts below. Default 64.
+    pub concurrency_max: u32,
+    /// How long a task is planned to take, and the deadline of one invocation's work. Default 60.
+    pub task_seconds: u32,
+    /// Objects in one batch. Default 1,000: about a page of a listing.
+    pub task_objects_max: u32,
+    /// Bytes in one batch. Default 4 GiB.
+    pub task_bytes_max: u64,
+    /// An object of more bytes is moved in parts. Default 64 MiB; at most 5 GB, the largest PUT.
+    pub split_bytes: u64,
+    /// Bytes of a part, where the object does not need larger ones. Default 16 MiB.
+    pub part_bytes: u64,
+    /// Messages a slice may have out that are not settled. Default 64.
+    pub window_tasks: u32,
+    /// Key ranges walked at once in one process. Default 8.
+    pub slices_max: u32,
+    /// So many failed objects stop the pass. Default 1,000.
+    pub failures_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes_per_second: None,
+            requests_per_second: None,
+            workers: 4,
+            concurrency_max: 64,
+            task_seconds: 60,
+            task_objects_max: 1_000,
+            task_bytes_max: 4 << 30,
+            split_bytes: 64 << 20,
+            part_bytes: 16 << 20,
+            window_tasks: 64,
+            slices_max: 8,
+            failures_max: 1_000,
+        }
+    }
+}
+
+/// Where the ledger is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum StateSpec {
+    /// In a SQLite file of this machine.
+    Local {
+        /// A relative one begins where the command was started.
+        path: String,
+    },
+}

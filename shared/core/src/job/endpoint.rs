@@ -1,0 +1,82 @@
+//! Addresses of the services.
+
+use super::{Addressing, StoreKind};
+
+/// A service's address as requests need it: `scheme://host[:port]`, https where none is written.
+///
+/// Fails with what is wrong with it.
+pub(super) fn normalised(text: &str) -> Result<String, &'static str> {
+    let (scheme, authority) = text.split_once("://").unwrap_or(("https", text));
+    if !matches!(scheme, "http" | "https") {
+        return Err("want http:// or https://");
+    }
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.is_empty() {
+        return Err("the host is missing");
+    }
+    if authority.contains(['/', '?', '#', '@', ' ']) {
+        return Err("want scheme, host and port only");
+    }
+    let (host, port) = split_port(authority);
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) || host.is_empty() {
+        return Err("the port is not a number");
+    }
+    Ok(format!("{scheme}://{}", authority.to_ascii_lowercase()))
+}
+
+/// The host of a normalised endpoint, without its port.
+pub(super) fn host(endpoint: &str) -> &str {
+    split_port(authority(endpoint)).0
+}
+
+/// Host and port of a normalised endpoint.
+pub(super) fn authority(endpoint: &str) -> &str {
+    endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest)
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        // The colons of an IPv6 address stand inside its brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+/// Where the service of a region stands, if it follows from the region.
+pub(super) fn usual(kind: StoreKind, region: &str) -> Option<String> {
+    match kind {
+        StoreKind::S3 if region.starts_with("cn-") => {
+            Some(format!("https://s3.{region}.amazonaws.com.cn"))
+        }
+        StoreKind::S3 => Some(format!("https://s3.{region}.amazonaws.com")),
+        StoreKind::Cos => Some(format!("https://cos.{region}.myqcloud.com")),
+        StoreKind::Oss => Some(format!("https://oss-{region}.aliyuncs.com")),
+        StoreKind::S3Compatible => None,
+    }
+}
+
+/// The region that an endpoint spells, where it does.
+pub(super) fn region(kind: StoreKind, endpoint: &str) -> Option<String> {
+    let host = host(endpoint);
+    match kind {
+        StoreKind::Oss => {
+            let region = host.strip_suffix(".aliyuncs.com")?.strip_prefix("oss-")?;
+            Some(region.strip_suffix("-internal").unwrap_or(region).to_owned())
+        }
+        StoreKind::Cos => {
+            Some(host.strip_suffix(".myqcloud.com")?.strip_prefix("cos.")?.to_owned())
+        }
+        // What stores without regions expect in a signature.
+        StoreKind::S3Compatible => Some("us-east-1".to_owned()),
+        StoreKind::S3 => None,
+    }
+}
+
+/// How a bucket is addressed where the file does not say: a bare address has no room for the
+/// bucket's name in front of it.
+pub(super) fn addressing(kind: StoreKind, endpoint: &str) -> Addressing {
+    let host = host(endpoint);
+    let bare =
+        host == "localhost" || host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    if bare || kind == StoreKind::S3Compatible { Addressing::Path } else { Addressing::Virtual }
+}

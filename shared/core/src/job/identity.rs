@@ -1,0 +1,126 @@
+//! What makes two jobs the same: the hash of the scope, the hash of the definition, and the
+//! definition as the ledger keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BucketSource, Job, SourceSpec, TargetSpec, endpoint};
+use crate::crc;
+
+/// Version of the definition that the ledger keeps.
+pub const DEFINITION_VERSION: u32 = 1;
+
+/// A definition that cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDefinition {
+    /// Not the JSON that [`Job::to_json`] writes.
+    #[error("job definition: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Written by another version of this program.
+    #[error("job definition: version {0} is not known here")]
+    Version(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<J> {
+    version: u32,
+    job: J,
+}
+
+impl Job {
+    /// The normalised definition, for the ledger.
+    pub fn to_json(&self) -> String {
+        let definition = Versioned { version: DEFINITION_VERSION, job: self };
+        serde_json::to_string(&definition).expect("a job is plain data with text keys")
+    }
+
+    /// Reads what [`Job::to_json`] wrote.
+    pub fn from_json(text: &str) -> Result<Self, BadDefinition> {
+        let definition: Versioned<serde_json::Value> = serde_json::from_str(text)?;
+        if definition.version != DEFINITION_VERSION {
+            return Err(BadDefinition::Version(definition.version));
+        }
+        Ok(serde_json::from_value(definition.job)?)
+    }
+
+    /// 32 hex digits over what decides which objects belong and where they go: source, target,
+    /// prefixes, filter. Credentials, policy, limits and another address of the same bucket do not
+    /// change it.
+    pub fn scope_hash(&self) -> String {
+        let (kind, store) = match &self.source {
+            SourceSpec::Bucket(bucket) => ("bucket", store_of_source(bucket)),
+            SourceSpec::Folder(folder) => ("folder", folder.path.clone()),
+        };
+        let filter = &self.filter;
+        let mut digest = Text::default();
+        digest.add("scope 1");
+        digest.add(kind);
+        digest.add(&store);
+        digest.add(&self.source.prefix().to_text());
+        digest.add(&store_of_target(&self.target));
+        digest.add(&self.target.prefix.to_text());
+        for globs in [&filter.include, &filter.exclude] {
+            digest.add(&globs.len().to_string());
+            // The order of globs changes nothing.
+            let mut globs: Vec<&String> = globs.iter().collect();
+            globs.sort();
+            for glob in globs {
+                digest.add(glob);
+            }
+        }
+        for time in [filter.modified_since, filter.modified_until] {
+            digest.add(&time.map_or_else(String::new, |time| time.0.to_string()));
+        }
+        for size in [filter.size_min, filter.size_max] {
+            digest.add(&size.map_or_else(String::new, |size| size.to_string()));
+        }
+        hex(&digest.0)
+    }
+
+    /// 32 hex digits over the whole normalised definition.
+    pub fn definition_hash(&self) -> String {
+        hex(self.to_json().as_bytes())
+    }
+}
+
+/// Texts one after another, each behind its length, so that no two lists run together.
+#[derive(Default)]
+struct Text(Vec<u8>);
+
+impl Text {
+    fn add(&mut self, text: &str) {
+        self.0.extend_from_slice(text.len().to_string().as_bytes());
+        self.0.push(b':');
+        self.0.extend_from_slice(text.as_bytes());
+    }
+}
+
+// Two CRCs of different polynomials: enough against chance, which is all that is to be kept apart.
+fn hex(bytes: &[u8]) -> String {
+    format!("{:016x}{:016x}", crc::crc64_ecma(bytes), crc::crc64_nvme(bytes))
+}
+
+/// Names a bucket the same at each of its addresses.
+pub(super) fn store_of_source(source: &BucketSource) -> String {
+    store(&source.endpoint, &source.region, &source.bucket)
+}
+
+/// Names a bucket the same at each of its addresses.
+pub(super) fn store_of_target(target: &TargetSpec) -> String {
+    store(&target.endpoint, &target.region, &target.bucket)
+}
+
+// Names of buckets are unique over all regions in OSS and S3, within a region in COS (with the
+// APPID), and at one address elsewhere.
+fn store(address: &str, region: &str, bucket: &str) -> String {
+    let host = endpoint::host(address);
+    let of = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    if of("aliyuncs.com") {
+        format!("aliyuncs.com/{bucket}")
+    } else if of("amazonaws.com") {
+        format!("amazonaws.com/{bucket}")
+    } else if of("myqcloud.com") {
+        format!("myqcloud.com/{region}/{bucket}")
+    } else {
+        format!("{}/{bucket}", endpoint::authority(address))
+    }
+}

@@ -1,0 +1,275 @@
+//! Reads the sections of the source and of the target.
+
+use super::mistakes::Mistakes;
+use super::section::{Found, Section};
+use super::{
+    Addressing, BucketSource, Credentials, Encryption, FolderSource, SourceSpec, StoreKind,
+    TargetSpec, endpoint, secrets,
+};
+use crate::key::Key;
+
+const ADDRESSINGS: [(&str, Addressing); 2] =
+    [("path", Addressing::Path), ("virtual", Addressing::Virtual)];
+
+/// Storage classes of OSS (`x-oss-storage-class`).
+const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
+
+pub(super) fn source(
+    mut section: Section<'_, '_>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<SourceSpec> {
+    const KINDS: [(&str, Option<StoreKind>); 5] = [
+        ("s3", Some(StoreKind::S3)),
+        ("cos", Some(StoreKind::Cos)),
+        ("s3-compatible", Some(StoreKind::S3Compatible)),
+        ("oss", Some(StoreKind::Oss)),
+        ("folder", None),
+    ];
+    if section.is_absent() {
+        mistakes.add(0, "source", "is required", "write [source] and its kind");
+        return None;
+    }
+    section.required("kind", "s3", mistakes)?;
+    match section.word("kind", &KINDS, mistakes)?.value {
+        Some(kind) => bucket(section, kind, mistakes).map(SourceSpec::Bucket),
+        None => folder(section, mistakes).map(SourceSpec::Folder),
+    }
+}
+
+fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
+    const BUCKET_ONLY: [&str; 7] = [
+        "endpoint",
+        "region",
+        "bucket",
+        "addressing",
+        "list_version",
+        "listing_order",
+        "credentials",
+    ];
+    let path = section.required("path", "/data/photos", mistakes);
+    let prefix = prefix(&mut section, mistakes);
+    let elsewhere =
+        BUCKET_ONLY.map(|name| (name, "the kinds that are buckets, not for \"folder\""));
+    section.finish(&elsewhere, mistakes);
+    Some(FolderSource { path: path?.value, prefix })
+}
+
+fn bucket(
+    mut section: Section<'_, '_>,
+    kind: StoreKind,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<BucketSource> {
+    let bucket = bucket_name(&mut section, mistakes);
+    let prefix = prefix(&mut section, mistakes);
+    let place = place(&mut section, kind, mistakes);
+    let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
+    let mut elsewhere = vec![("path", "kind = \"folder\"")];
+    let mut list_version = if kind == StoreKind::Cos { 1 } else { 2 };
+    let mut lists_by_bytes = false;
+    if matches!(kind, StoreKind::S3 | StoreKind::S3Compatible) {
+        if let Some(version) = section.whole("list_version", 1, 2, mistakes) {
+            list_version = if version.value == 1 { 1 } else { 2 };
+        }
+    } else {
+        elsewhere.push(("list_version", "the kinds \"s3\" and \"s3-compatible\""));
+    }
+    if kind == StoreKind::S3Compatible {
+        lists_by_bytes = section.word("listing_order", &[("bytes", ())], mistakes).is_some();
+    } else {
+        elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
+    }
+    let below = section.section("credentials", mistakes);
+    let credentials = credentials(below, Some(kind), mistakes);
+    section.finish(&elsewhere, mistakes);
+    let (endpoint, region) = place?;
+    Some(BucketSource {
+        kind,
+        addressing: addressing.map_or(endpoint::addressing(kind, &endpoint), |found| found.value),
+        endpoint,
+        region,
+        bucket: bucket?,
+        prefix,
+        list_version,
+        lists_by_bytes,
+        credentials: credentials?,
+    })
+}
+
+pub(super) fn target(
+    mut section: Section<'_, '_>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<TargetSpec> {
+    if section.is_absent() {
+        mistakes.add(0, "target", "is required", "write [target], its bucket and its region");
+        return None;
+    }
+    section.word("kind", &[("oss", ())], mistakes);
+    let bucket = bucket_name(&mut section, mistakes);
+    let prefix = prefix(&mut section, mistakes);
+    if let Some(b'/' | b'\\') = prefix.as_bytes().first() {
+        let problem = "OSS refuses keys that begin with / or \\";
+        mistakes.add(section.at(), section.full("prefix"), problem, "remove the first character");
+    }
+    let place = place(&mut section, StoreKind::Oss, mistakes);
+    let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
+    let storage_class = section.text("storage_class", mistakes);
+    let storage_classes = section.map("storage_classes", mistakes);
+    for class in storage_class.iter().chain(storage_classes.values()) {
+        if !OSS_CLASSES.contains(&class.value.as_str()) {
+            let remedy = format!("write one of {}", OSS_CLASSES.join(", "));
+            mistakes.add(class.at, section.full("storage_class"), "is no class of OSS", remedy);
+        }
+    }
+    let keep_last_modified = section.flag("keep_last_modified", mistakes).unwrap_or(false);
+    let words = [("AES256", Encryption::Aes256), ("KMS", Encryption::Kms)];
+    let encryption = section.word("encryption", &words, mistakes);
+    let below = section.section("credentials", mistakes);
+    let credentials = credentials(below, None, mistakes);
+    section.finish(&[], mistakes);
+    let (endpoint, region) = place?;
+    Some(TargetSpec {
+        addressing: addressing
+            .map_or(endpoint::addressing(StoreKind::Oss, &endpoint), |found| found.value),
+        endpoint,
+        region,
+        bucket: bucket?,
+        prefix,
+        credentials: credentials?,
+        storage_class: storage_class.map(|class| class.value),
+        storage_classes: storage_classes
+            .into_iter()
+            .map(|(source, class)| (source, class.value))
+            .collect(),
+        keep_last_modified,
+        encryption: encryption.map(|found| found.value),
+    })
+}
+
+fn prefix(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Key {
+    section.text("prefix", mistakes).map_or_else(Key::default, |found| Key::from(found.value))
+}
+
+fn bucket_name(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<String> {
+    let Found { value, at } = section.required("bucket", "photos", mistakes)?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !value.bytes().all(allowed) {
+        let remedy = "write the bucket's name alone, and keys to begin with as prefix";
+        mistakes.add(at, section.full("bucket"), "is no name of a bucket", remedy);
+        return None;
+    }
+    Some(value)
+}
+
+/// Endpoint and region, each from the other where that is possible.
+fn place(
+    section: &mut Section<'_, '_>,
+    kind: StoreKind,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<(String, String)> {
+    let written = section.text("endpoint", mistakes);
+    let region = section.text("region", mistakes).filter(|region| !region.value.is_empty());
+    let endpoint = match &written {
+        None => None,
+        Some(Found { value, at }) => match endpoint::normalised(value) {
+            Ok(endpoint) => Some(endpoint),
+            Err(problem) => {
+                let remedy = "write endpoint = \"https://host\" or \"http://127.0.0.1:9000\"";
+                if !mistakes.know(&section.full("endpoint")) {
+                    mistakes.add(*at, section.full("endpoint"), problem, remedy);
+                }
+                return None;
+            }
+        },
+    };
+    // Consoles of OSS show the region with the prefix of its endpoint.
+    let region = region.map(|found| match kind {
+        StoreKind::Oss => found.value.strip_prefix("oss-").unwrap_or(&found.value).to_owned(),
+        _ => found.value,
+    });
+    let region = region.or_else(|| endpoint::region(kind, endpoint.as_ref()?));
+    let endpoint = endpoint.or_else(|| endpoint::usual(kind, region.as_ref()?));
+    if endpoint.is_none() && kind == StoreKind::S3Compatible {
+        let remedy = "write endpoint = \"https://host\"";
+        mistakes.add(section.at(), section.full("endpoint"), "is required", remedy);
+    } else if region.is_none() {
+        let example = match kind {
+            StoreKind::S3 | StoreKind::S3Compatible => "eu-central-1",
+            StoreKind::Cos => "ap-guangzhou",
+            StoreKind::Oss => "cn-hangzhou",
+        };
+        let remedy = format!("write region = \"{example}\"");
+        mistakes.add(section.at(), section.full("region"), "is required", remedy);
+    }
+    endpoint.zip(region)
+}
+
+/// `kind` is the source's; `None` for the target.
+fn credentials(
+    mut section: Section<'_, '_>,
+    kind: Option<StoreKind>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
+    const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
+                           secret_key = \"NAME\" } with names of environment variables";
+    if section.is_absent() {
+        let key = section.full("from");
+        mistakes.add(section.at(), key.trim_end_matches(".from"), "is required", EXAMPLE);
+        return None;
+    }
+    let mut forms = vec![("env", "env")];
+    if kind.is_some() {
+        forms.push(("anonymous", "anonymous"));
+    }
+    if matches!(kind, Some(StoreKind::S3 | StoreKind::S3Compatible)) {
+        forms.extend([("aws-profile", "aws-profile"), ("aws-default", "aws-default")]);
+    }
+    section.required("from", "env", mistakes)?;
+    let from = section.word("from", &forms, mistakes)?.value;
+    let mut elsewhere = vec![
+        ("access_key", "from = \"env\""),
+        ("secret_key", "from = \"env\""),
+        ("token", "from = \"env\""),
+    ];
+    let credentials = match from {
+        "env" => {
+            let access_key = variable(&mut section, "access_key", true, mistakes);
+            let secret_key = variable(&mut section, "secret_key", true, mistakes);
+            let token = variable(&mut section, "token", false, mistakes);
+            elsewhere = vec![("profile", "from = \"aws-profile\"")];
+            access_key.zip(secret_key).map(|(access_key, secret_key)| Credentials::Env {
+                access_key,
+                secret_key,
+                token,
+            })
+        }
+        "aws-profile" => section
+            .required("profile", "default", mistakes)
+            .map(|profile| Credentials::AwsProfile { profile: profile.value }),
+        "aws-default" => Some(Credentials::AwsDefault),
+        _ => Some(Credentials::Anonymous),
+    };
+    if from != "env" && from != "aws-profile" {
+        elsewhere.push(("profile", "from = \"aws-profile\""));
+    }
+    section.finish(&elsewhere, mistakes);
+    credentials
+}
+
+fn variable(
+    section: &mut Section<'_, '_>,
+    name: &'static str,
+    required: bool,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<String> {
+    let found = if required {
+        section.required(name, "NAME_OF_A_VARIABLE", mistakes)?
+    } else {
+        section.text(name, mistakes)?
+    };
+    if !secrets::is_variable_name(&found.value) && !mistakes.know(&section.full(name)) {
+        let problem = "want the name of an environment variable";
+        let remedy = "write it in capitals, digits and _, and the value into the environment";
+        mistakes.add(found.at, section.full(name), problem, remedy);
+    }
+    Some(found.value)
+}
