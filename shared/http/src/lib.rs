@@ -1,1 +1,21 @@
-//! The one HTTP lane for listings and object bytes.
+//! The one HTTP lane for listings and object bytes, at both ends: a request goes out byte for byte
+//! as it was signed, bodies stream with their length proved, and an adaptive pace stands before it.
+
+mod credentials;
+mod date;
+mod endpoint;
+mod lane;
+mod pace;
+pub mod percent;
+mod request_body;
+mod response;
+mod retry;
+mod token_bucket;
+
+pub use credentials::{Credentials, CredentialsProvider, StaticCredentials};
+pub use date::{format_http_date, parse_http_date};
+pub use endpoint::Endpoint;
+pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
+pub use pace::{Pace, PaceOptions, Permit};
+pub use response::LaneResponse;
+pub use retry::{RetryPolicy, asked_pause, retry};
