@@ -1,6 +1,7 @@
 //! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
 //! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
 
+pub mod compare;
 pub mod crc;
 pub mod error;
 pub mod job;
@@ -11,5 +12,6 @@ pub mod object;
 pub mod outcome;
 pub mod ports;
 pub mod proof;
+pub mod since;
 pub mod sums;
 pub mod time;
