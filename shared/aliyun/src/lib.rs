@@ -1,1 +1,3 @@
-//! Alibaba Cloud OSS: signing, client, target and source.
+//! Alibaba Cloud: OSS as target and as source.
+
+pub mod oss;
