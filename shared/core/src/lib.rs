@@ -1,6 +1,7 @@
 //! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
 //! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
 
+pub mod carry;
 pub mod compare;
 pub mod crc;
 pub mod error;
@@ -13,5 +14,6 @@ pub mod outcome;
 pub mod ports;
 pub mod proof;
 pub mod since;
+pub mod splitting;
 pub mod sums;
 pub mod time;

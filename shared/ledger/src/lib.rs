@@ -1,1 +1,31 @@
-//! The completion table: rows, messages and every transition over the table port.
+//! The completion table: rows, messages and every transition of pass, slice, task, upload and range.
+//!
+//! Transitions are pure functions of a row ([`rows`]); [`Ledger`] drives each as one conditional write
+//! over the table port. A step commits by that write; what comes before it nobody sees, what comes
+//! after it may be repeated.
+
+mod beginning;
+pub mod codec;
+mod contents;
+mod copying;
+pub mod ids;
+mod invocation;
+pub mod lease;
+mod ledger;
+pub mod lists;
+pub mod messages;
+pub mod rows;
+mod sending;
+mod settling;
+mod sweep;
+mod uploading;
+mod walking;
+
+pub use beginning::{BeginPass, Begun};
+pub use contents::{ObjectRecord, PassStatus, TaskWalk};
+pub use copying::{ClaimedTask, TaskClaim, sum_of};
+pub use invocation::{Handled, Invocation, LEASE_MARGIN};
+pub use ledger::{Ledger, LedgerError};
+pub use settling::Branch;
+pub use sweep::Swept;
+pub use uploading::{ClaimedRange, RangeClaim, UploadTurn};

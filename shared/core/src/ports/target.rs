@@ -26,6 +26,8 @@ pub struct PutOptions {
     pub headers: ObjectHeaders,
     /// OSS storage class; the bucket's own where `None`.
     pub storage_class: Option<String>,
+    /// `x-oss-server-side-encryption`: `AES256` or `KMS`.
+    pub encryption: Option<String>,
     /// MD5 of the bytes, so that OSS itself refuses wrong ones. Not used by an upload.
     pub content_md5: Option<[u8; 16]>,
     /// Refuse with `AlreadyExists` where the key exists. OSS ignores it on a versioned bucket.

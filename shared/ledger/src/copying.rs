@@ -1,0 +1,174 @@
+//! The copier's steps over a batch: claim, record, hand back.
+
+use std::time::Duration;
+
+use ossferry_core::outcome::Outcome;
+use ossferry_core::sums::Sum;
+use ossferry_core::time::Timestamp;
+
+use crate::codec::decode;
+use crate::ids::{TaskRef, objects_row, result_row, task_row};
+use crate::lease::{Claimant, Hold, LeaseLost, Taken};
+use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
+use crate::lists::{
+    ObjectResult, PlannedObject, decode_objects, decode_results, encode_results, list_digest,
+};
+use crate::messages::Message;
+use crate::rows::{ListRow, PassRow, TaskRow, TaskState};
+
+/// A batch that this claim holds.
+#[derive(Clone, Debug)]
+pub struct ClaimedTask {
+    /// Which.
+    pub task: TaskRef,
+    /// As the claim wrote it.
+    pub row: TaskRow,
+    /// What every later write tests.
+    pub hold: Hold,
+    /// Every object of the task.
+    pub objects: Vec<PlannedObject>,
+    /// Indexes of objects without an outcome yet, ascending.
+    pub rest: Vec<u32>,
+    /// The pass, as read when the task was claimed.
+    pub pass: PassRow,
+}
+
+/// What came of trying to take a batch.
+#[derive(Clone, Debug)]
+pub enum TaskClaim {
+    /// Work.
+    Mine(Box<ClaimedTask>),
+    /// Another works on it until then.
+    Leased(Timestamp),
+    /// It has ended, or its pass has.
+    Over,
+}
+
+/// Sums results as they stand in a row.
+pub fn sum_of(results: &[ObjectResult]) -> Sum {
+    let mut sum = Sum::default();
+    for result in results {
+        if let Some(outcome) = result.outcome {
+            sum.count(outcome, result.bytes, result.proof);
+        }
+    }
+    sum
+}
+
+impl Ledger {
+    /// Takes a batch, and reads what is left of it.
+    pub async fn take_task(&self, task: &TaskRef, claimant: &Claimant) -> Result<TaskClaim> {
+        let pass = self.pass(task.pass()).await?;
+        if pass.state.is_final() {
+            return Ok(TaskClaim::Over);
+        }
+        let (row, taken) =
+            self.step::<TaskRow, _>(&task_row(task), |row| row.claim(claimant)).await?;
+        match taken {
+            Taken::Over => return Ok(TaskClaim::Over),
+            Taken::Leased(until) => return Ok(TaskClaim::Leased(until)),
+            Taken::Mine => {}
+        }
+        let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
+        let objects = match self.objects(task, &row).await {
+            Ok(objects) => objects,
+            Err(LedgerError::List(_) | LedgerError::Inconsistent(_)) => {
+                self.fail_task(task, &hold, &row).await?;
+                return Ok(TaskClaim::Over);
+            }
+            Err(error) => return Err(error),
+        };
+        let done = self.results(task, &row).await?;
+        let mut rest: Vec<u32> = (0..u32::try_from(objects.len()).unwrap_or(u32::MAX)).collect();
+        let finished: std::collections::HashSet<u32> =
+            done.iter().map(|result| result.index).collect();
+        rest.retain(|index| !finished.contains(index));
+        let task = task.clone();
+        Ok(TaskClaim::Mine(Box::new(ClaimedTask { task, row, hold, objects, rest, pass })))
+    }
+
+    /// The objects of a task.
+    pub async fn objects(&self, task: &TaskRef, row: &TaskRow) -> Result<Vec<PlannedObject>> {
+        let id = objects_row(task);
+        let stored = self.fetch(&id).await?.ok_or_else(|| LedgerError::Missing(id.clone()))?;
+        let blob = stored.blob.unwrap_or_default();
+        if list_digest(&blob) != row.list_digest {
+            return Err(inconsistent(format!("the object list of task {task} is another one")));
+        }
+        Ok(decode_objects(&blob)?)
+    }
+
+    /// The results that count of a task.
+    pub async fn results(&self, task: &TaskRef, row: &TaskRow) -> Result<Vec<ObjectResult>> {
+        let mut results = Vec::new();
+        for fence in &row.result_fences {
+            let id = result_row(task, *fence);
+            let stored = self.fetch(&id).await?.ok_or_else(|| LedgerError::Missing(id.clone()))?;
+            let _: ListRow = decode(&stored)?;
+            results.extend(decode_results(&stored.blob.unwrap_or_default())?);
+        }
+        Ok(results)
+    }
+
+    /// Records results and ends the batch, or hands the rest back with a new message.
+    ///
+    /// The results stand first, under the claim's own fence; the conditional write of the task row
+    /// makes them count. Then the settled prefix rises and the window is filled.
+    pub async fn record_task(
+        &self,
+        claimed: &ClaimedTask,
+        results: &[ObjectResult],
+        requests: ossferry_core::meter::Requests,
+        retry_after: Duration,
+        window: u64,
+    ) -> Result<TaskState> {
+        let mut sum = sum_of(results);
+        sum.requests = requests;
+        let (task, hold) = (&claimed.task, &claimed.hold);
+        let blob = encode_results(results);
+        self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
+            .await?;
+        if results.len() < claimed.rest.len() {
+            self.change(&task_row(task), |row: &TaskRow| row.hand_back(hold, &sum)).await?;
+            self.send(&[Message::Task(task.clone())], retry_after).await?;
+            return Ok(TaskState::Planned);
+        }
+        self.finish_task(task, hold, &sum, TaskState::Done).await?;
+        self.settle(&task.slice, window).await?;
+        Ok(TaskState::Done)
+    }
+
+    /// Notes the object in work, where one is taken at a time.
+    pub async fn note_in_work(&self, claimed: &ClaimedTask, index: Option<u32>) -> Result<()> {
+        let id = task_row(&claimed.task);
+        self.change(&id, |row: &TaskRow| row.note_in_work(&claimed.hold, index)).await?;
+        Ok(())
+    }
+
+    async fn finish_task(
+        &self,
+        task: &TaskRef,
+        hold: &Hold,
+        sum: &Sum,
+        state: TaskState,
+    ) -> Result<()> {
+        let now = self.now();
+        self.change::<_, _, LeaseLost>(&task_row(task), |row: &TaskRow| {
+            row.finish(hold, sum, state, now)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// A task whose list cannot be read: its objects fail by number, nothing is dropped in silence.
+    async fn fail_task(&self, task: &TaskRef, hold: &Hold, row: &TaskRow) -> Result<()> {
+        let count = row.objects - row.sum.objects();
+        let reason = "the task's object list is damaged";
+        let failed = (0..u32::try_from(count).unwrap_or(u32::MAX))
+            .map(|index| ObjectResult::plain(index, Outcome::Failed, reason));
+        let results: Vec<_> = failed.collect();
+        let id = result_row(task, hold.fence);
+        self.put_list(&id, hold.fence, count, encode_results(&results)).await?;
+        self.finish_task(task, hold, &sum_of(&results), TaskState::Failed).await
+    }
+}

@@ -1,0 +1,43 @@
+//! One call of a planner or copier, whichever host makes it.
+
+use std::time::Duration;
+
+use ossferry_core::time::Timestamp;
+
+use crate::lease::Claimant;
+use crate::ledger::Ledger;
+
+/// How long after an invocation's deadline its leases end. Every request to the target has a deadline
+/// before the invocation's, so that by then nothing of it is in flight.
+pub const LEASE_MARGIN: Duration = Duration::from_mins(1);
+
+/// One call of a function.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Unique for the call: the host's worker and a number.
+    pub owner: String,
+    /// When the call must have returned, by the ledger's clock.
+    pub deadline: Timestamp,
+}
+
+/// What the host is to do with the message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handled {
+    /// It is dealt with: acknowledge it.
+    Done,
+    /// Another worker has the work, or it may be possible later: deliver it again after this time.
+    Later(Duration),
+}
+
+impl Ledger {
+    /// The claimant of an invocation.
+    pub fn claimant_of(&self, invocation: &Invocation) -> Claimant {
+        let now = self.now();
+        Claimant {
+            owner: invocation.owner.clone(),
+            now,
+            lease_until: invocation.deadline.max(now).plus(LEASE_MARGIN),
+            known_dead: self.known_dead.clone(),
+        }
+    }
+}

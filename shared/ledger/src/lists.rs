@@ -1,0 +1,344 @@
+//! The only blobs: a task's objects and what became of each, compressed.
+//!
+//! A blob is zstd over one JSON document `[version, [entry, …]]`; an entry is an array, because a
+//! task has thousands.
+
+use bytes::Bytes;
+use ossferry_core::crc::crc64_ecma;
+use ossferry_core::key::Key;
+use ossferry_core::object::ETag;
+use ossferry_core::outcome::Outcome;
+use ossferry_core::proof::Grade;
+use ossferry_core::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The version of lists that this code writes.
+pub const LIST_VERSION: u32 = 1;
+
+/// A reason longer than this is cut: a thousand failures must fit one row.
+pub const REASON_BYTES_MAX: usize = 240;
+
+/// zstd's fastest ordinary level: a list is written once and read once or twice.
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// What the target held under the key when the object was planned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// Nothing was looked up.
+    Unknown,
+    /// Nothing was there.
+    Absent,
+    /// This was there.
+    Present(ETag),
+}
+
+/// What is to be done with a planned object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Copy it; with `forbid_overwrite` the target is to refuse if the key exists.
+    Copy {
+        /// Sent as `x-oss-forbid-overwrite`.
+        forbid_overwrite: bool,
+    },
+    /// The planner knows the outcome; the copier only records it.
+    Record {
+        /// What became of it.
+        outcome: Outcome,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One object of a task, as listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlannedObject {
+    /// At the source.
+    pub key: Key,
+    /// Bytes.
+    pub size: u64,
+    /// As listed.
+    pub etag: Option<ETag>,
+    /// The source's clock.
+    pub last_modified: Option<Timestamp>,
+    /// As the source names it.
+    pub storage_class: Option<String>,
+    /// At the target.
+    pub expected: Expected,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What became of one object of a task.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ObjectResult {
+    /// Its place in the task's list.
+    pub index: u32,
+    /// What became of it; `None` only before anything did.
+    pub outcome: Option<Outcome>,
+    /// How we know.
+    pub proof: Option<Grade>,
+    /// Of the bytes at the target.
+    pub crc64_ecma: Option<u64>,
+    /// Bytes copied.
+    pub bytes: u64,
+    /// Of the source's object that was copied.
+    pub source_etag: Option<ETag>,
+    /// Of the target's object.
+    pub target_etag: Option<ETag>,
+    /// The cause, and the service's request id. Never a secret.
+    pub reason: Option<String>,
+}
+
+impl ObjectResult {
+    /// The result without proof: for every outcome but `copied` and `unchanged`.
+    pub fn plain(index: u32, outcome: Outcome, reason: impl Into<String>) -> Self {
+        let reason = cut(reason.into());
+        Self { index, outcome: Some(outcome), reason: Some(reason), ..Self::default() }
+    }
+}
+
+/// Cuts a reason at a character's end.
+fn cut(mut reason: String) -> String {
+    if reason.len() > REASON_BYTES_MAX {
+        let end = (0..=REASON_BYTES_MAX).rev().find(|end| reason.is_char_boundary(*end));
+        reason.truncate(end.unwrap_or(0));
+        reason.push('…');
+    }
+    reason
+}
+
+/// A list that could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ListError {
+    /// Not zstd, or not our JSON.
+    #[error("damaged list: {0}")]
+    Damaged(String),
+    /// A newer planner wrote it.
+    #[error("list of version {0}, this reads version {LIST_VERSION}")]
+    Version(u32),
+}
+
+// key, size, etag, last modified, storage class, expected target etag ("" absent, null unknown),
+// 0 copy / 1 copy if absent / [outcome, reason]
+type ObjectTuple<'a> = (
+    std::borrow::Cow<'a, str>,
+    u64,
+    Option<std::borrow::Cow<'a, str>>,
+    Option<i64>,
+    Option<std::borrow::Cow<'a, str>>,
+    Option<std::borrow::Cow<'a, str>>,
+    ActionTuple<'a>,
+);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ActionTuple<'a> {
+    Copy(u8),
+    Record(Outcome, std::borrow::Cow<'a, str>),
+}
+
+// index, outcome, grade, crc64_ecma, bytes, source etag, target etag, reason
+type ResultTuple = (
+    u32,
+    Option<Outcome>,
+    Option<Grade>,
+    Option<u64>,
+    u64,
+    Option<ETag>,
+    Option<ETag>,
+    Option<String>,
+);
+
+fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
+    let text = |etag: &ETag| std::borrow::Cow::Owned(etag.as_str().to_owned());
+    (
+        object.key.to_text(),
+        object.size,
+        object.etag.as_ref().map(|etag| etag.as_str().into()),
+        object.last_modified.map(|time| time.0),
+        object.storage_class.as_deref().map(Into::into),
+        match &object.expected {
+            Expected::Unknown => None,
+            Expected::Absent => Some("".into()),
+            Expected::Present(etag) => Some(text(etag)),
+        },
+        match &object.action {
+            Action::Copy { forbid_overwrite } => ActionTuple::Copy(u8::from(*forbid_overwrite)),
+            Action::Record { outcome, reason } => {
+                ActionTuple::Record(*outcome, cut(reason.clone()).into())
+            }
+        },
+    )
+}
+
+/// Spells a task's objects.
+pub fn encode_objects(objects: &[PlannedObject]) -> Bytes {
+    let tuples: Vec<_> = objects.iter().map(object_tuple).collect();
+    compress(&(LIST_VERSION, tuples))
+}
+
+/// Reads a task's objects.
+pub fn decode_objects(blob: &[u8]) -> Result<Vec<PlannedObject>, ListError> {
+    let tuples: Vec<ObjectTuple<'static>> = decompress(blob)?;
+    let objects = tuples.into_iter().map(|tuple| {
+        let (key, size, etag, last_modified, storage_class, expected, action) = tuple;
+        PlannedObject {
+            key: Key::from_text(&key),
+            size,
+            etag: etag.map(|text| ETag::new(&text)),
+            last_modified: last_modified.map(Timestamp),
+            storage_class: storage_class.map(std::borrow::Cow::into_owned),
+            expected: match expected.as_deref() {
+                None => Expected::Unknown,
+                Some("") => Expected::Absent,
+                Some(etag) => Expected::Present(ETag::new(etag)),
+            },
+            action: match action {
+                ActionTuple::Copy(flag) => Action::Copy { forbid_overwrite: flag != 0 },
+                ActionTuple::Record(outcome, reason) => {
+                    Action::Record { outcome, reason: reason.into_owned() }
+                }
+            },
+        }
+    });
+    Ok(objects.collect())
+}
+
+/// Spells what became of a task's objects.
+pub fn encode_results(results: &[ObjectResult]) -> Bytes {
+    let tuples: Vec<ResultTuple> = results
+        .iter()
+        .map(|result| {
+            (
+                result.index,
+                result.outcome,
+                result.proof,
+                result.crc64_ecma,
+                result.bytes,
+                result.source_etag.clone(),
+                result.target_etag.clone(),
+                result.reason.clone().map(cut),
+            )
+        })
+        .collect();
+    compress(&(LIST_VERSION, tuples))
+}
+
+/// Reads what became of a task's objects.
+pub fn decode_results(blob: &[u8]) -> Result<Vec<ObjectResult>, ListError> {
+    let tuples: Vec<ResultTuple> = decompress(blob)?;
+    let results = tuples.into_iter().map(|tuple| {
+        let (index, outcome, proof, crc64_ecma, bytes, source_etag, target_etag, reason) = tuple;
+        ObjectResult { index, outcome, proof, crc64_ecma, bytes, source_etag, target_etag, reason }
+    });
+    Ok(results.collect())
+}
+
+/// Spells a sorted list of keys.
+pub fn encode_keys(keys: &[Key]) -> Bytes {
+    compress(&(LIST_VERSION, keys))
+}
+
+/// Reads a sorted list of keys.
+pub fn decode_keys(blob: &[u8]) -> Result<Vec<Key>, ListError> {
+    decompress(blob)
+}
+
+/// Names the content of a list: 16 hex digits.
+pub fn list_digest(blob: &[u8]) -> String {
+    format!("{:016x}", crc64_ecma(blob))
+}
+
+fn compress(value: &impl Serialize) -> Bytes {
+    let json = serde_json::to_vec(value).expect("texts and numbers are JSON");
+    zstd::bulk::compress(&json, COMPRESSION_LEVEL).expect("memory is not bounded here").into()
+}
+
+fn decompress<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, ListError> {
+    let damaged = |cause: &dyn std::fmt::Display| ListError::Damaged(cause.to_string());
+    let json = zstd::stream::decode_all(blob).map_err(|cause| damaged(&cause))?;
+    let mut stream = serde_json::Deserializer::from_slice(&json);
+    let (version, entries): (u32, serde_json::Value) =
+        Deserialize::deserialize(&mut stream).map_err(|cause| damaged(&cause))?;
+    if version != LIST_VERSION {
+        return Err(ListError::Version(version));
+    }
+    serde_json::from_value(entries).map_err(|cause| damaged(&cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn object(key: Vec<u8>, size: u64, action: Action) -> PlannedObject {
+        PlannedObject {
+            key: Key::new(key),
+            size,
+            etag: Some(ETag::new("e")),
+            last_modified: Some(Timestamp(-1)),
+            storage_class: Some("STANDARD".to_owned()),
+            expected: Expected::Present(ETag::new("t")),
+            action,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_objects_are_read_back(keys: Vec<Vec<u8>>, size: u64, forbid_overwrite: bool) {
+            let action = Action::Copy { forbid_overwrite };
+            let objects: Vec<_> =
+                keys.into_iter().map(|key| object(key, size, action.clone())).collect();
+            prop_assert_eq!(decode_objects(&encode_objects(&objects)).unwrap(), objects);
+        }
+    }
+
+    #[test]
+    fn every_shape_of_object_and_result_is_read_back() {
+        let reason = "the key begins with /".to_owned();
+        let record = Action::Record { outcome: Outcome::Unsupported, reason };
+        let mut objects = vec![object(b"/x".to_vec(), 0, record)];
+        for expected in [Expected::Unknown, Expected::Absent] {
+            let copy = Action::Copy { forbid_overwrite: true };
+            objects.push(PlannedObject {
+                etag: None,
+                last_modified: None,
+                storage_class: None,
+                expected,
+                ..object(vec![0xff, b'%'], u64::MAX, copy)
+            });
+        }
+        assert_eq!(decode_objects(&encode_objects(&objects)).unwrap(), objects);
+
+        let results = vec![
+            ObjectResult::plain(7, Outcome::Failed, "put: AccessDenied"),
+            ObjectResult {
+                index: 8,
+                outcome: Some(Outcome::Copied),
+                proof: Some(Grade::A),
+                crc64_ecma: Some(u64::MAX),
+                bytes: 9,
+                source_etag: Some(ETag::new("s")),
+                target_etag: Some(ETag::new("t")),
+                reason: None,
+            },
+        ];
+        assert_eq!(decode_results(&encode_results(&results)).unwrap(), results);
+        let keys = vec![Key::from("a"), Key::new(vec![0xff])];
+        assert_eq!(decode_keys(&encode_keys(&keys)).unwrap(), keys);
+    }
+
+    #[test]
+    fn damage_and_newer_versions_are_named() {
+        assert!(matches!(decode_objects(b"nonsense"), Err(ListError::Damaged(_))));
+        let newer = compress(&(2, Vec::<u8>::new()));
+        assert!(matches!(decode_results(&newer), Err(ListError::Version(2))));
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let result = ObjectResult::plain(0, Outcome::Failed, "é".repeat(200));
+        assert_eq!(result.reason.unwrap().chars().count(), REASON_BYTES_MAX / 2 + 1);
+    }
+}

@@ -1,0 +1,349 @@
+//! The task's row: a batch of whole objects, or one large object.
+
+use ossferry_core::key::Key;
+use ossferry_core::sums::Sum;
+use ossferry_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{TypedRow, json_text};
+use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
+
+/// From this claim on a worker takes one object at a time and notes which.
+const CAREFUL_ATTEMPTS: u64 = 3;
+
+/// An object that was in work at this many deaths is failed by name.
+const DEATHS_MAX: u64 = 2;
+
+/// Hand-backs in a row that may record nothing before transient errors are recorded as failures: with
+/// the pauses between them about half an hour.
+const FRUITLESS_MAX: u64 = 6;
+
+/// What a task moves. Names are stored: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// Whole objects, one GET to one PUT each.
+    Batch,
+    /// One large object, in ranges of parts.
+    Upload,
+}
+
+/// Planned ─► Copying ─► Done | Failed; Copying ─► Planned when handed back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// Waits for a copier.
+    Planned,
+    /// A copier is at it.
+    Copying,
+    /// Every object has its outcome.
+    Done,
+    /// The task itself could not be worked on; its objects are failed.
+    Failed,
+}
+
+impl TaskState {
+    /// Whether nothing more happens in it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+}
+
+/// `task/<seq>`: the counts that its own conditional write made true.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// From 1, in the order of planning.
+    pub seq: u64,
+    /// What it moves.
+    pub kind: TaskKind,
+    /// Whether it ended.
+    pub state: TaskState,
+    /// Of its objects, by bytes.
+    pub first_key: Key,
+    /// Of its objects, by bytes.
+    pub last_key: Key,
+    /// How many.
+    pub objects: u64,
+    /// Their bytes, as listed.
+    pub bytes: u64,
+    /// What became of those that have an outcome.
+    #[serde(with = "json_text")]
+    pub sum: Sum,
+    /// Claims since it was planned or handed back.
+    pub attempts: u64,
+    /// Hand-backs in a row that recorded nothing.
+    pub fruitless: u64,
+    /// Who works on it. The fence starts at its planner's.
+    #[serde(with = "json_text")]
+    pub lease: Lease,
+    /// Fences of the claims whose results count.
+    #[serde(with = "json_text")]
+    pub result_fences: Vec<u64>,
+    /// The object in work, where a worker takes one at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_work: Option<u32>,
+    /// Objects in work when a worker died, once a death.
+    #[serde(with = "json_text")]
+    pub deaths: Vec<u32>,
+    /// CRC-64/ECMA of the stored object list, 16 hex digits.
+    pub list_digest: String,
+    /// The ledger's clock.
+    pub planned_at: Timestamp,
+    /// The ledger's clock at the first claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// The ledger's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl TypedRow for TaskRow {}
+
+impl TaskRow {
+    /// Takes a batch for one copier.
+    pub fn claim(&self, claimant: &Claimant) -> Change<Self, Taken> {
+        if self.state.is_final() {
+            return Change::Keep(Taken::Over);
+        }
+        if self.lease.is_held_by(claimant) {
+            return Change::Keep(Taken::Mine);
+        }
+        if !self.lease.is_free_for(claimant) {
+            return Change::Keep(Taken::Leased(self.lease.until));
+        }
+        let mut row = self.clone();
+        row.deaths.extend(row.in_work.take());
+        row.state = TaskState::Copying;
+        row.attempts += 1;
+        row.started_at = row.started_at.or(Some(claimant.now));
+        row.lease = self.lease.taken_by(claimant);
+        Change::Write(row, Taken::Mine)
+    }
+
+    /// Whether the holder takes one object at a time, because earlier ones died at it.
+    pub fn is_careful(&self) -> bool {
+        self.attempts >= CAREFUL_ATTEMPTS
+    }
+
+    /// Whether transient errors count as failures now: many claims in a row moved nothing.
+    pub fn is_out_of_patience(&self) -> bool {
+        self.fruitless >= FRUITLESS_MAX
+    }
+
+    /// Whether this object is given up: workers died while it was in work.
+    pub fn is_poison(&self, index: u32) -> bool {
+        self.deaths.iter().filter(|death| **death == index).count() as u64 >= DEATHS_MAX
+    }
+
+    /// Notes the object in work.
+    pub fn note_in_work(
+        &self,
+        hold: &Hold,
+        index: Option<u32>,
+    ) -> Result<Change<Self, ()>, LeaseLost> {
+        self.lease.check(hold)?;
+        if self.in_work == index {
+            return Ok(Change::Keep(()));
+        }
+        Ok(Change::Write(Self { in_work: index, ..self.clone() }, ()))
+    }
+
+    /// Lets go of the rest. The results recorded under the holder's fence count from here on.
+    pub fn hand_back(&self, hold: &Hold, sum: &Sum) -> Result<Change<Self, ()>, LeaseLost> {
+        if self.result_fences.contains(&hold.fence) && !self.lease_is(hold) {
+            return Ok(Change::Keep(()));
+        }
+        self.lease.check(hold)?;
+        let mut row = self.with_results(hold.fence, sum);
+        row.state = TaskState::Planned;
+        row.attempts = 0;
+        row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
+        row.lease = self.lease.released();
+        Ok(Change::Write(row, ()))
+    }
+
+    /// Ends a batch: every object has an outcome, and `sum` is of those that this claim recorded.
+    pub fn finish(
+        &self,
+        hold: &Hold,
+        sum: &Sum,
+        state: TaskState,
+        now: Timestamp,
+    ) -> Result<Change<Self, ()>, LeaseLost> {
+        debug_assert!(state.is_final());
+        if self.state.is_final() && self.result_fences.contains(&hold.fence) {
+            return Ok(Change::Keep(()));
+        }
+        self.lease.check(hold)?;
+        Ok(Change::Write(self.ended(hold.fence, sum, state, now), ()))
+    }
+
+    /// Notes that the upload of a large object has begun.
+    pub fn begin_upload(&self, now: Timestamp) -> Change<Self, Taken> {
+        match self.state {
+            TaskState::Done | TaskState::Failed => Change::Keep(Taken::Over),
+            TaskState::Copying => Change::Keep(Taken::Mine),
+            TaskState::Planned => {
+                let row = Self {
+                    state: TaskState::Copying,
+                    started_at: self.started_at.or(Some(now)),
+                    attempts: self.attempts + 1,
+                    ..self.clone()
+                };
+                Change::Write(row, Taken::Mine)
+            }
+        }
+    }
+
+    /// Ends the task of a large object, once, whoever comes first. Its result stands under
+    /// `result_fence`.
+    pub fn finish_upload(&self, result_fence: u64, sum: &Sum, now: Timestamp) -> Change<Self, ()> {
+        if self.state.is_final() {
+            return Change::Keep(());
+        }
+        let mut row = self.ended(result_fence, sum, TaskState::Done, now);
+        row.lease.fence = result_fence;
+        Change::Write(row, ())
+    }
+
+    fn lease_is(&self, hold: &Hold) -> bool {
+        self.lease.check(hold).is_ok()
+    }
+
+    fn with_results(&self, fence: u64, sum: &Sum) -> Self {
+        let mut row = self.clone();
+        row.sum.add(sum);
+        row.result_fences.push(fence);
+        row.in_work = None;
+        row
+    }
+
+    fn ended(&self, fence: u64, sum: &Sum, state: TaskState, now: Timestamp) -> Self {
+        let mut row = self.with_results(fence, sum);
+        debug_assert_eq!(row.sum.objects(), row.objects, "planned = the sum of the outcomes");
+        row.state = state;
+        row.ended_at = Some(now);
+        row.lease = self.lease.released();
+        row
+    }
+}
+
+/// `objects` and `result/<fence>`: a compressed list stands in the blob.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ListRow {
+    /// The planner's or copier's fence: a list written under a lower one may be written over.
+    pub fence: u64,
+    /// Entries in it.
+    pub entries: u64,
+}
+
+impl TypedRow for ListRow {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use ossferry_core::outcome::Outcome;
+
+    fn planned() -> TaskRow {
+        TaskRow {
+            seq: 1,
+            kind: TaskKind::Batch,
+            state: TaskState::Planned,
+            first_key: Key::from("a"),
+            last_key: Key::from("b"),
+            objects: 2,
+            bytes: 10,
+            sum: Sum::default(),
+            attempts: 0,
+            fruitless: 0,
+            lease: Lease { fence: 3, ..Lease::default() },
+            result_fences: Vec::new(),
+            in_work: None,
+            deaths: Vec::new(),
+            list_digest: String::new(),
+            planned_at: Timestamp(0),
+            started_at: None,
+            ended_at: None,
+        }
+    }
+
+    fn claimant(owner: &str, now: i64) -> Claimant {
+        Claimant {
+            owner: owner.to_owned(),
+            now: Timestamp(now),
+            lease_until: Timestamp(now + 10),
+            known_dead: Arc::new(|_| false),
+        }
+    }
+
+    fn take(row: &TaskRow, owner: &str, now: i64) -> (TaskRow, Hold) {
+        let Change::Write(row, Taken::Mine) = row.claim(&claimant(owner, now)) else { panic!() };
+        let hold = row.lease.hold().unwrap();
+        (row, hold)
+    }
+
+    fn one(outcome: Outcome) -> Sum {
+        let mut sum = Sum::default();
+        sum.count(outcome, 5, None);
+        sum
+    }
+
+    #[test]
+    fn what_was_handed_back_and_what_was_finished_add_up_to_the_task() {
+        let (first, hold) = take(&planned(), "a", 0);
+        assert_eq!(hold.fence, 4);
+        let Ok(Change::Write(back, ())) = first.hand_back(&hold, &one(Outcome::Copied)) else {
+            panic!()
+        };
+        assert_eq!((back.state, back.attempts), (TaskState::Planned, 0));
+        assert_eq!(back.hand_back(&hold, &one(Outcome::Copied)), Ok(Change::Keep(())));
+
+        let (second, next) = take(&back, "b", 1);
+        assert_eq!(second.hand_back(&hold, &one(Outcome::Copied)), Ok(Change::Keep(())));
+        let finish = |row: &TaskRow, hold: &Hold| {
+            row.finish(hold, &one(Outcome::Gone), TaskState::Done, Timestamp(2))
+        };
+        let Ok(Change::Write(done, ())) = finish(&second, &next) else { panic!() };
+        assert_eq!((done.sum.objects(), done.result_fences.clone()), (2, vec![4, 5]));
+        assert_eq!(finish(&done, &next), Ok(Change::Keep(())), "a lost answer counts once");
+        assert_eq!(done.claim(&claimant("c", 3)), Change::Keep(Taken::Over));
+    }
+
+    #[test]
+    fn a_worker_that_lost_its_lease_finishes_nothing() {
+        let (_, old) = take(&planned(), "a", 0);
+        let (row, _) = take(&take(&planned(), "a", 0).0, "b", 10);
+        let late = row.finish(&old, &one(Outcome::Copied), TaskState::Done, Timestamp(11));
+        assert_eq!(late, Err(LeaseLost { fence: 5 }));
+        assert_eq!(row.claim(&claimant("c", 11)), Change::Keep(Taken::Leased(Timestamp(20))));
+    }
+
+    #[test]
+    fn an_object_in_work_at_two_deaths_is_poison_and_the_rest_is_not() {
+        let mut row = planned();
+        for death in 0..5 {
+            let (taken, hold) = take(&row, &format!("w{death}"), death * 100);
+            assert_eq!(taken.is_careful(), death >= 2);
+            row = taken;
+            if row.is_careful() {
+                let Ok(Change::Write(noted, ())) = row.note_in_work(&hold, Some(1)) else {
+                    panic!()
+                };
+                row = noted;
+            }
+        }
+        assert!(row.is_poison(1) && !row.is_poison(0));
+    }
+
+    #[test]
+    fn the_task_of_a_large_object_ends_once_whoever_comes_first() {
+        let upload = TaskRow { kind: TaskKind::Upload, objects: 1, ..planned() };
+        let Change::Write(row, Taken::Mine) = upload.begin_upload(Timestamp(1)) else { panic!() };
+        let copied = one(Outcome::Copied);
+        let Change::Write(done, ()) = row.finish_upload(4, &copied, Timestamp(2)) else { panic!() };
+        assert_eq!(done.finish_upload(4, &copied, Timestamp(3)), Change::Keep(()));
+        assert_eq!(done.begin_upload(Timestamp(3)), Change::Keep(Taken::Over));
+    }
+}

@@ -1,0 +1,407 @@
+//! One attempt at a large object.
+
+use ossferry_core::meter::Requests;
+use ossferry_core::object::{ETag, ObjectHeaders};
+use ossferry_core::outcome::Outcome;
+use ossferry_core::proof::Grade;
+use ossferry_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{TypedRow, json_text};
+use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
+use crate::lists::ObjectResult;
+
+/// Opening ─► Open ─► Completing ─► Complete; Opening, Open and Completing may become Aborted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// A planner is about to begin the upload at the target.
+    Opening,
+    /// Its parts are being written.
+    Open,
+    /// One copier proves it and puts it together.
+    Completing,
+    /// The object stands at the target, proved.
+    Complete,
+    /// Given up, for the reason beside it.
+    Aborted,
+}
+
+/// Why an attempt was given up. Names are stored: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortReason {
+    /// The source's object is another one now: the next generation takes it.
+    Changed,
+    /// The proof did not hold: the next generation takes the object again.
+    Mismatch,
+    /// The target lost the upload: the next generation takes the object again.
+    Vanished,
+    /// The object ended another way (gone, archived, kept, failed); its task says how.
+    Ended,
+}
+
+/// `upload/<generation>`: an attempt at a large object.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UploadRow {
+    /// From 1.
+    pub generation: u64,
+    /// How far it is.
+    pub state: UploadState,
+    /// Why it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_reason: Option<AbortReason>,
+    /// Who opens or completes it.
+    #[serde(with = "json_text")]
+    pub lease: Lease,
+    /// The target's clock just before it was begun there.
+    pub opening_at: Timestamp,
+    /// As the target gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_id: Option<String>,
+    /// The source's object that this attempt copies, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_etag: Option<ETag>,
+    /// Bytes of the object.
+    pub size: u64,
+    /// Bytes of each part but the last.
+    pub part_bytes: u64,
+    /// Parts of each range but the last.
+    pub range_parts: u64,
+    /// Ranges.
+    pub ranges: u64,
+    /// Messages of ranges below it were sent.
+    pub ranges_sent: u64,
+    /// Ranges below it are done: only a hint where to begin to look.
+    pub done_below: u64,
+    /// The object's headers, as the upload was begun with.
+    #[serde(with = "json_text")]
+    pub headers: ObjectHeaders,
+    /// CRC-64/ECMA by the source's server, decimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_crc64_ecma: Option<String>,
+    /// CRC-64/NVME by the source's server, decimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_crc64_nvme: Option<String>,
+    /// The target's clock when completing began first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completing_at: Option<Timestamp>,
+    /// CRC-64/ECMA of the completed object, decimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc64_ecma: Option<String>,
+    /// Of the completed object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_etag: Option<ETag>,
+    /// How the completed object was proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Grade>,
+    /// Requests made to open it.
+    #[serde(with = "json_text")]
+    pub requests: Requests,
+}
+
+impl TypedRow for UploadRow {}
+
+/// A result of an upload stands under `generation` × this + fence: each holder's in a row of its own.
+const RESULT_FENCES: u64 = 1_000_000;
+
+/// What is fixed when an upload is open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Opened {
+    /// As the target gave it.
+    pub upload_id: String,
+    /// The source's object.
+    pub pinned_etag: ETag,
+    /// Its bytes.
+    pub size: u64,
+    /// Bytes of each part but the last.
+    pub part_bytes: u64,
+    /// Parts of each range but the last.
+    pub range_parts: u64,
+    /// Ranges.
+    pub ranges: u64,
+    /// Its headers.
+    pub headers: ObjectHeaders,
+    /// By the source's server.
+    pub source_crc64_ecma: Option<u64>,
+    /// By the source's server.
+    pub source_crc64_nvme: Option<u64>,
+    /// Requests made to open it.
+    pub requests: Requests,
+}
+
+impl UploadRow {
+    /// An attempt that `claimant` is about to begin at the target.
+    pub fn opening(generation: u64, claimant: &Claimant, target_now: Timestamp) -> Self {
+        Self {
+            generation,
+            state: UploadState::Opening,
+            abort_reason: None,
+            lease: Lease::default().taken_by(claimant),
+            opening_at: target_now,
+            upload_id: None,
+            pinned_etag: None,
+            size: 0,
+            part_bytes: 0,
+            range_parts: 0,
+            ranges: 0,
+            ranges_sent: 0,
+            done_below: 0,
+            headers: ObjectHeaders::default(),
+            source_crc64_ecma: None,
+            source_crc64_nvme: None,
+            completing_at: None,
+            crc64_ecma: None,
+            target_etag: None,
+            proof: None,
+            requests: Requests::default(),
+        }
+    }
+
+    /// Takes over an opening whose planner is gone. `opening_at` stays: uploads begun since then may
+    /// be the lost planner's.
+    pub fn claim_opening(&self, claimant: &Claimant) -> Change<Self, Taken> {
+        if self.state != UploadState::Opening {
+            return Change::Keep(Taken::Over);
+        }
+        self.take(claimant, UploadState::Opening, self.completing_at)
+    }
+
+    /// Fixes what the upload copies and how.
+    pub fn opened(&self, hold: &Hold, opened: &Opened) -> Result<Change<Self, ()>, LeaseLost> {
+        if self.state == UploadState::Open && self.upload_id.as_ref() == Some(&opened.upload_id) {
+            return Ok(Change::Keep(()));
+        }
+        self.lease.check(hold)?;
+        let row = Self {
+            state: UploadState::Open,
+            lease: self.lease.released(),
+            upload_id: Some(opened.upload_id.clone()),
+            pinned_etag: Some(opened.pinned_etag.clone()),
+            size: opened.size,
+            part_bytes: opened.part_bytes,
+            range_parts: opened.range_parts,
+            ranges: opened.ranges,
+            headers: opened.headers.clone(),
+            source_crc64_ecma: opened.source_crc64_ecma.map(|crc| crc.to_string()),
+            source_crc64_nvme: opened.source_crc64_nvme.map(|crc| crc.to_string()),
+            requests: opened.requests.clone(),
+            ..self.clone()
+        };
+        Ok(Change::Write(row, ()))
+    }
+
+    /// Notes that messages of ranges below `ranges_sent` were sent.
+    pub fn sent(&self, ranges_sent: u64) -> Change<Self, ()> {
+        if self.ranges_sent >= ranges_sent {
+            return Change::Keep(());
+        }
+        Change::Write(Self { ranges_sent, ..self.clone() }, ())
+    }
+
+    /// Raises the hint where to begin to look for an undone range.
+    pub fn done_below(&self, done_below: u64) -> Change<Self, ()> {
+        if self.done_below >= done_below {
+            return Change::Keep(());
+        }
+        Change::Write(Self { done_below, ..self.clone() }, ())
+    }
+
+    /// Takes the upload to put it together, after every range was found done.
+    pub fn claim_completing(
+        &self,
+        claimant: &Claimant,
+        target_now: Timestamp,
+    ) -> Change<Self, Taken> {
+        match self.state {
+            UploadState::Open | UploadState::Completing => self.take(
+                claimant,
+                UploadState::Completing,
+                self.completing_at.or(Some(target_now)),
+            ),
+            UploadState::Opening | UploadState::Complete | UploadState::Aborted => {
+                Change::Keep(Taken::Over)
+            }
+        }
+    }
+
+    /// The object stands at the target, proved.
+    pub fn completed(
+        &self,
+        hold: &Hold,
+        crc64_ecma: u64,
+        target_etag: &ETag,
+        proof: Grade,
+    ) -> Result<Change<Self, ()>, LeaseLost> {
+        if self.state == UploadState::Complete {
+            return Ok(Change::Keep(()));
+        }
+        self.lease.check(hold)?;
+        let row = Self {
+            state: UploadState::Complete,
+            lease: self.lease.released(),
+            crc64_ecma: Some(crc64_ecma.to_string()),
+            target_etag: Some(target_etag.clone()),
+            proof: Some(proof),
+            ..self.clone()
+        };
+        Ok(Change::Write(row, ()))
+    }
+
+    /// The fence under which the holder of this row records what became of the object.
+    pub fn result_fence(&self) -> u64 {
+        self.generation * RESULT_FENCES + self.lease.fence
+    }
+
+    /// What became of the object, once the upload is complete: the same whoever asks.
+    pub fn result(&self) -> Option<ObjectResult> {
+        (self.state == UploadState::Complete).then(|| ObjectResult {
+            index: 0,
+            outcome: Some(Outcome::Copied),
+            proof: self.proof,
+            crc64_ecma: self.crc64_ecma.as_ref().and_then(|text| text.parse().ok()),
+            bytes: self.size,
+            source_etag: self.pinned_etag.clone(),
+            target_etag: self.target_etag.clone(),
+            reason: None,
+        })
+    }
+
+    /// Gives the attempt up, unless it was completed. Answers why it was given up first.
+    ///
+    /// While a copier completes it, only the holder may.
+    pub fn aborted(
+        &self,
+        reason: AbortReason,
+        hold: Option<&Hold>,
+    ) -> Result<Change<Self, Option<AbortReason>>, LeaseLost> {
+        match self.state {
+            UploadState::Complete => return Ok(Change::Keep(None)),
+            UploadState::Aborted => return Ok(Change::Keep(self.abort_reason)),
+            UploadState::Completing | UploadState::Opening => match hold {
+                Some(hold) => self.lease.check(hold)?,
+                None => return Err(LeaseLost { fence: self.lease.fence }),
+            },
+            UploadState::Open => {}
+        }
+        let row = Self {
+            state: UploadState::Aborted,
+            abort_reason: Some(reason),
+            lease: self.lease.released(),
+            ..self.clone()
+        };
+        Ok(Change::Write(row, Some(reason)))
+    }
+
+    /// CRC-64/ECMA by the source's server.
+    pub fn source_crc64_ecma(&self) -> Option<u64> {
+        self.source_crc64_ecma.as_ref().and_then(|text| text.parse().ok())
+    }
+
+    /// CRC-64/NVME by the source's server.
+    pub fn source_crc64_nvme(&self) -> Option<u64> {
+        self.source_crc64_nvme.as_ref().and_then(|text| text.parse().ok())
+    }
+
+    fn take(
+        &self,
+        claimant: &Claimant,
+        state: UploadState,
+        completing_at: Option<Timestamp>,
+    ) -> Change<Self, Taken> {
+        if self.state == state && self.lease.is_held_by(claimant) {
+            return Change::Keep(Taken::Mine);
+        }
+        if !self.lease.is_free_for(claimant) {
+            return Change::Keep(Taken::Leased(self.lease.until));
+        }
+        let lease = self.lease.taken_by(claimant);
+        Change::Write(Self { state, lease, completing_at, ..self.clone() }, Taken::Mine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn claimant(owner: &str, now: i64) -> Claimant {
+        Claimant {
+            owner: owner.to_owned(),
+            now: Timestamp(now),
+            lease_until: Timestamp(now + 10),
+            known_dead: Arc::new(|_| false),
+        }
+    }
+
+    fn open() -> UploadRow {
+        let row = UploadRow::opening(1, &claimant("p", 0), Timestamp(5));
+        let opened = Opened {
+            upload_id: "u".to_owned(),
+            pinned_etag: ETag::new("e"),
+            size: 10,
+            part_bytes: 5,
+            range_parts: 1,
+            ranges: 2,
+            headers: ObjectHeaders::default(),
+            source_crc64_ecma: Some(u64::MAX),
+            source_crc64_nvme: None,
+            requests: Requests::default(),
+        };
+        let Ok(Change::Write(open, ())) = row.opened(&row.lease.hold().unwrap(), &opened) else {
+            panic!()
+        };
+        assert_eq!(open.source_crc64_ecma(), Some(u64::MAX));
+        assert_eq!(open.opened(&row.lease.hold().unwrap(), &opened), Ok(Change::Keep(())));
+        open
+    }
+
+    #[test]
+    fn one_copier_completes_and_another_only_after_its_lease() {
+        let Change::Write(first, Taken::Mine) =
+            open().claim_completing(&claimant("a", 0), Timestamp(100))
+        else {
+            panic!()
+        };
+        assert_eq!(
+            first.claim_completing(&claimant("b", 9), Timestamp(101)),
+            Change::Keep(Taken::Leased(Timestamp(10)))
+        );
+        let Change::Write(second, Taken::Mine) =
+            first.claim_completing(&claimant("b", 10), Timestamp(102))
+        else {
+            panic!()
+        };
+        assert_eq!(second.completing_at, Some(Timestamp(100)), "of the first who tried");
+        let late = first.lease.hold().unwrap();
+        assert!(second.completed(&late, 1, &ETag::new("t"), Grade::A).is_err());
+        let hold = second.lease.hold().unwrap();
+        let Ok(Change::Write(done, ())) = second.completed(&hold, 7, &ETag::new("t"), Grade::A)
+        else {
+            panic!()
+        };
+        let result = done.result().unwrap();
+        assert_eq!((result.crc64_ecma, done.result_fence()), (Some(7), 1_000_003));
+        assert!(second.aborted(AbortReason::Changed, None).is_err());
+    }
+
+    #[test]
+    fn a_completed_upload_is_not_aborted_and_an_aborted_one_keeps_its_reason() {
+        let Ok(Change::Write(gone, Some(AbortReason::Changed))) =
+            open().aborted(AbortReason::Changed, None)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            gone.aborted(AbortReason::Ended, None),
+            Ok(Change::Keep(Some(AbortReason::Changed)))
+        );
+        let complete = UploadRow { state: UploadState::Complete, ..open() };
+        assert_eq!(complete.aborted(AbortReason::Changed, None), Ok(Change::Keep(None)));
+        let target_now = Timestamp(0);
+        assert_eq!(
+            complete.claim_completing(&claimant("a", 0), target_now),
+            Change::Keep(Taken::Over)
+        );
+    }
+}

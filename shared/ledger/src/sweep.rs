@@ -1,0 +1,126 @@
+//! Finds work that nobody does: lost messages, dead planners, openings and completions nobody
+//! finishes. Everything here may be repeated; a message too many is harmless.
+
+use std::time::Duration;
+
+use ossferry_core::time::Timestamp;
+
+use crate::ids::{PassRef, SliceRef, TaskRef};
+use crate::ledger::{Ledger, Result};
+use crate::messages::Message;
+use crate::rows::{RangeState, SliceRow, TaskKind, TaskRow, TaskState, UploadState};
+use crate::sending::task_message;
+use crate::settling::Branch;
+
+/// What a sweep found and set going again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Slices without a planner.
+    pub slices: u64,
+    /// Batches, openings and ranges without a worker.
+    pub tasks: u64,
+}
+
+impl Ledger {
+    /// Sends again what is due and has no worker. `idle` is how long a task must have waited since it
+    /// was planned before its message counts as lost.
+    pub async fn sweep(&self, pass: &PassRef, window: u64, idle: Duration) -> Result<Swept> {
+        let mut swept = Swept::default();
+        if self.pass(pass).await?.state.is_final() {
+            return Ok(swept);
+        }
+        let mut due = Vec::new();
+        for branch in self.tree(pass).await? {
+            let slice = pass.slice(branch.slice().clone());
+            match branch {
+                Branch::Settled(_) => {}
+                Branch::Unborn(child) => {
+                    self.put_child(&slice, &child, None).await?;
+                    due.push(Message::Slice(slice));
+                    swept.slices += 1;
+                }
+                Branch::Live(row) => {
+                    if !row.state.is_walked() && row.lease.is_free_at(self.now(), &self.known_dead)
+                    {
+                        due.push(Message::Slice(slice.clone()));
+                        swept.slices += 1;
+                    }
+                    let tasks = self.due_in_slice(&slice, &row, window, idle).await?;
+                    swept.tasks += tasks.len() as u64;
+                    due.extend(tasks);
+                }
+            }
+        }
+        self.send(&due, Duration::ZERO).await?;
+        self.finish_pass(pass).await?;
+        Ok(swept)
+    }
+
+    async fn due_in_slice(
+        &self,
+        slice: &SliceRef,
+        row: &SliceRow,
+        window: u64,
+        idle: Duration,
+    ) -> Result<Vec<Message>> {
+        let sent_seq = row.sent_seq;
+        let row = self.settle(slice, window).await?;
+        let before = self.now().minus(idle);
+        let mut due = Vec::new();
+        for task in self.tasks(slice, row.settled_seq + 1, sent_seq).await? {
+            due.extend(self.due_of_task(slice, &task, before).await?);
+        }
+        Ok(due)
+    }
+
+    async fn due_of_task(
+        &self,
+        slice: &SliceRef,
+        row: &TaskRow,
+        before: Timestamp,
+    ) -> Result<Vec<Message>> {
+        if row.state.is_final() || row.planned_at > before {
+            return Ok(Vec::new());
+        }
+        if row.kind == TaskKind::Upload && row.state == TaskState::Copying {
+            return self.due_of_upload(&slice.task(row.seq)).await;
+        }
+        let free = row.lease.is_free_at(self.now(), &self.known_dead);
+        Ok(if free { vec![task_message(slice, row)] } else { Vec::new() })
+    }
+
+    async fn due_of_upload(&self, task: &TaskRef) -> Result<Vec<Message>> {
+        let Some(upload) = self.uploads(task).await?.pop() else {
+            return Ok(vec![Message::Upload(task.clone())]);
+        };
+        let now = self.now();
+        let generation = upload.generation;
+        let look = Message::Range { task: task.clone(), generation, range: 0 };
+        let is_held = !upload.lease.is_free_at(now, &self.known_dead);
+        Ok(match upload.state {
+            UploadState::Opening | UploadState::Completing if is_held => Vec::new(),
+            UploadState::Opening | UploadState::Aborted => vec![Message::Upload(task.clone())],
+            UploadState::Completing | UploadState::Complete => vec![look],
+            UploadState::Open if upload.ranges_sent < upload.ranges => {
+                vec![Message::Upload(task.clone())]
+            }
+            UploadState::Open => {
+                let ranges = self.ranges(task, &upload).await?;
+                let undone = ranges.iter().filter(|range| range.state != RangeState::Done);
+                let mut due: Vec<Message> = undone
+                    .clone()
+                    .filter(|range| range.lease.is_free_at(now, &self.known_dead))
+                    .map(|range| Message::Range {
+                        task: task.clone(),
+                        generation,
+                        range: range.number,
+                    })
+                    .collect();
+                if undone.count() == 0 {
+                    due.push(look);
+                }
+                due
+            }
+        })
+    }
+}

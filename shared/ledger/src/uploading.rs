@@ -1,0 +1,338 @@
+//! The steps of a large object: open, write ranges, complete once, conclude its task.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use ossferry_core::meter::Requests;
+use ossferry_core::object::ETag;
+use ossferry_core::proof::Grade;
+use ossferry_core::time::Timestamp;
+
+use crate::codec::decode;
+use crate::copying::sum_of;
+use crate::ids::{
+    TaskRef, range_row, range_sort, result_row, task_partition, task_row, upload_row,
+};
+use crate::lease::{Change, Claimant, Hold, Taken};
+use crate::ledger::{Ledger, Result};
+use crate::lists::{ObjectResult, encode_results};
+use crate::messages::Message;
+use crate::rows::{
+    AbortReason, Opened, PartResult, PassRow, RangeRow, RangeState, TaskRow, UploadRow, UploadState,
+};
+
+/// Range rows written at once.
+const RANGE_WRITES: usize = 16;
+
+/// What a planner finds when it is asked to open an upload.
+#[derive(Clone, Debug)]
+pub enum UploadTurn {
+    /// This claim opens the attempt.
+    Opening {
+        /// The attempt, as the claim wrote it.
+        row: Box<UploadRow>,
+        /// What every later write tests.
+        hold: Hold,
+        /// Earlier attempts at the object, oldest first.
+        earlier: Vec<UploadRow>,
+        /// The pass.
+        pass: Box<PassRow>,
+    },
+    /// It is open, or further: what follows may be repeated.
+    Opened(Box<UploadRow>),
+    /// Another opens it until then.
+    Leased(Timestamp),
+    /// The task has ended, or its pass has.
+    Over,
+}
+
+/// What a copier finds when it is asked for a range.
+#[derive(Clone, Debug)]
+pub enum RangeClaim {
+    /// Work.
+    Mine(Box<ClaimedRange>),
+    /// Another works on it until then.
+    Leased(Timestamp),
+    /// The range is done: look whether the upload can be completed.
+    Done(Box<UploadRow>),
+    /// The attempt was given up: the next generation is to be opened.
+    GivenUp,
+    /// The task has ended, or its pass has.
+    Over,
+}
+
+/// A range that this claim holds.
+#[derive(Clone, Debug)]
+pub struct ClaimedRange {
+    /// The object's task.
+    pub task: TaskRef,
+    /// The attempt.
+    pub upload: UploadRow,
+    /// The range, as the claim wrote it.
+    pub range: RangeRow,
+    /// What every later write tests.
+    pub hold: Hold,
+    /// The pass.
+    pub pass: PassRow,
+}
+
+impl Ledger {
+    /// Takes the turn to open an upload. `target_now` is the target's own clock, read before this call.
+    pub async fn take_upload(
+        &self,
+        task: &TaskRef,
+        claimant: &Claimant,
+        target_now: Timestamp,
+    ) -> Result<UploadTurn> {
+        let pass = self.pass(task.pass()).await?;
+        if pass.state.is_final() {
+            return Ok(UploadTurn::Over);
+        }
+        let now = self.now();
+        let (_, taken) =
+            self.step::<TaskRow, _>(&task_row(task), |row| row.begin_upload(now)).await?;
+        if taken == Taken::Over {
+            return Ok(UploadTurn::Over);
+        }
+        let mut earlier = self.uploads(task).await?;
+        let generation = match earlier.last() {
+            None => 1,
+            Some(last) if last.state == UploadState::Aborted => last.generation + 1,
+            Some(last) => last.generation,
+        };
+        earlier.retain(|row| row.generation < generation);
+        let first = UploadRow::opening(generation, claimant, target_now);
+        let id = upload_row(task, generation);
+        let (row, taken) = self
+            .change_or_put::<UploadRow, _>(&id, None, |row| {
+                Ok(match row {
+                    None => Change::Write(first.clone(), Taken::Mine),
+                    Some(row) => row.claim_opening(claimant),
+                })
+            })
+            .await?;
+        Ok(match taken {
+            Taken::Leased(until) => UploadTurn::Leased(until),
+            Taken::Over => UploadTurn::Opened(Box::new(row)),
+            Taken::Mine => {
+                let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
+                UploadTurn::Opening { row: Box::new(row), hold, earlier, pass: Box::new(pass) }
+            }
+        })
+    }
+
+    /// Every attempt at a large object, oldest first.
+    pub async fn uploads(&self, task: &TaskRef) -> Result<Vec<UploadRow>> {
+        let rows = self.rows(&task_partition(task), "upload/", "upload0", usize::MAX).await?;
+        rows.iter().map(|row| Ok(decode(row)?)).collect()
+    }
+
+    /// One attempt at a large object.
+    pub async fn upload(&self, task: &TaskRef, generation: u64) -> Result<UploadRow> {
+        self.expect(&upload_row(task, generation)).await
+    }
+
+    /// Fixes what the upload copies and how.
+    pub async fn open_upload(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        hold: &Hold,
+        opened: &Opened,
+    ) -> Result<UploadRow> {
+        let id = upload_row(task, generation);
+        Ok(self.change(&id, |row: &UploadRow| row.opened(hold, opened)).await?.0)
+    }
+
+    /// Writes the rows of every range, then sends their messages: both may be repeated.
+    pub async fn send_ranges(&self, task: &TaskRef, upload: &UploadRow) -> Result<()> {
+        let parts = upload.size.div_ceil(upload.part_bytes);
+        let generation = upload.generation;
+        stream::iter(upload.ranges_sent..upload.ranges)
+            .map(|number| async move {
+                let first = number * upload.range_parts;
+                let count = upload.range_parts.min(parts - first);
+                let first_part = u32::try_from(first + 1).unwrap_or(u32::MAX);
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                let id = range_row(task, generation, number);
+                self.change_or_put::<RangeRow, ()>(&id, None, |row| {
+                    Ok(match row {
+                        Some(_) => Change::Keep(()),
+                        None => Change::Write(RangeRow::new(number, first_part, count), ()),
+                    })
+                })
+                .await
+            })
+            .buffer_unordered(RANGE_WRITES)
+            .try_for_each(|_| async { Ok(()) })
+            .await?;
+        let messages: Vec<Message> = (upload.ranges_sent..upload.ranges)
+            .map(|range| Message::Range { task: task.clone(), generation, range })
+            .collect();
+        self.send(&messages, Duration::ZERO).await?;
+        let id = upload_row(task, generation);
+        self.step::<UploadRow, _>(&id, |row| row.sent(upload.ranges)).await?;
+        Ok(())
+    }
+
+    /// Takes a range for one copier.
+    pub async fn take_range(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        number: u64,
+        claimant: &Claimant,
+    ) -> Result<RangeClaim> {
+        let pass = self.pass(task.pass()).await?;
+        let Some(upload) = self.read::<UploadRow>(&upload_row(task, generation)).await? else {
+            return Ok(RangeClaim::Over);
+        };
+        if pass.state.is_final() {
+            return Ok(RangeClaim::Over);
+        }
+        match upload.state {
+            UploadState::Opening => return Ok(RangeClaim::Over),
+            UploadState::Aborted => return Ok(RangeClaim::GivenUp),
+            UploadState::Completing | UploadState::Complete => {
+                return Ok(RangeClaim::Done(Box::new(upload)));
+            }
+            UploadState::Open => {}
+        }
+        let id = range_row(task, generation, number);
+        let (range, taken) = self.step::<RangeRow, _>(&id, |row| row.claim(claimant)).await?;
+        Ok(match taken {
+            Taken::Leased(until) => RangeClaim::Leased(until),
+            Taken::Over => RangeClaim::Done(Box::new(upload)),
+            Taken::Mine => {
+                let hold = Hold { owner: claimant.owner.clone(), fence: range.lease.fence };
+                let task = task.clone();
+                RangeClaim::Mine(Box::new(ClaimedRange { task, upload, range, hold, pass }))
+            }
+        })
+    }
+
+    /// Records the parts written; a range that is not done is handed back with a new message.
+    pub async fn record_range(
+        &self,
+        claimed: &ClaimedRange,
+        results: &[PartResult],
+        requests: &Requests,
+        retry_after: Duration,
+    ) -> Result<RangeState> {
+        let ClaimedRange { task, upload, range, hold, .. } = claimed;
+        let id = range_row(task, upload.generation, range.number);
+        let (_, state) =
+            self.change(&id, |row: &RangeRow| row.record(hold, results, requests)).await?;
+        if state != RangeState::Done {
+            let (generation, range) = (upload.generation, range.number);
+            let message = Message::Range { task: task.clone(), generation, range };
+            self.send(&[message], retry_after).await?;
+        }
+        Ok(state)
+    }
+
+    /// Every range of an attempt, by number.
+    pub async fn ranges(&self, task: &TaskRef, upload: &UploadRow) -> Result<Vec<RangeRow>> {
+        self.ranges_from(task, upload, 0).await
+    }
+
+    async fn ranges_from(
+        &self,
+        task: &TaskRef,
+        upload: &UploadRow,
+        first: u64,
+    ) -> Result<Vec<RangeRow>> {
+        let from = range_sort(upload.generation, first);
+        let until = range_sort(upload.generation, upload.ranges);
+        let rows = self.rows(&task_partition(task), &from, &until, usize::MAX).await?;
+        rows.iter().map(|row| Ok(decode(row)?)).collect()
+    }
+
+    /// Whether every range of the attempt is done. Raises the hint where to look next time.
+    pub async fn all_ranges_done(&self, task: &TaskRef, upload: &UploadRow) -> Result<bool> {
+        let rows = self.ranges_from(task, upload, upload.done_below).await?;
+        let done = rows
+            .iter()
+            .zip(upload.done_below..)
+            .take_while(|(row, number)| row.number == *number && row.state == RangeState::Done)
+            .count() as u64;
+        let done_below = upload.done_below + done;
+        if done > 0 {
+            let id = upload_row(task, upload.generation);
+            self.step::<UploadRow, _>(&id, |row| row.done_below(done_below)).await?;
+        }
+        Ok(done_below == upload.ranges)
+    }
+
+    /// Takes the upload to prove it and put it together.
+    pub async fn take_completing(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        claimant: &Claimant,
+        target_now: Timestamp,
+    ) -> Result<(UploadRow, Taken)> {
+        let id = upload_row(task, generation);
+        self.step::<UploadRow, _>(&id, |row| row.claim_completing(claimant, target_now)).await
+    }
+
+    /// The object stands at the target, proved.
+    pub async fn complete_upload(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        hold: &Hold,
+        crc64_ecma: u64,
+        target_etag: &ETag,
+        proof: Grade,
+    ) -> Result<UploadRow> {
+        let id = upload_row(task, generation);
+        let step = |row: &UploadRow| row.completed(hold, crc64_ecma, target_etag, proof);
+        Ok(self.change(&id, step).await?.0)
+    }
+
+    /// Gives an attempt up. Answers the row as it then stands.
+    pub async fn abandon_upload(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        reason: AbortReason,
+        hold: Option<&Hold>,
+    ) -> Result<UploadRow> {
+        let id = upload_row(task, generation);
+        Ok(self.change(&id, |row: &UploadRow| row.aborted(reason, hold)).await?.0)
+    }
+
+    /// Sends the message that opens the next generation of a large object.
+    pub async fn send_upload(&self, task: &TaskRef, delay: Duration) -> Result<()> {
+        self.send(&[Message::Upload(task.clone())], delay).await
+    }
+
+    /// Ends the task of a large object: the result under the holder's own fence first, then the
+    /// conditional write that makes it count. Whoever comes later changes nothing.
+    pub async fn conclude_upload(
+        &self,
+        task: &TaskRef,
+        result_fence: u64,
+        result: ObjectResult,
+        requests: &Requests,
+        window: u64,
+    ) -> Result<()> {
+        let results = [result];
+        let mut sum = sum_of(&results);
+        sum.requests = requests.clone();
+        for row in self.uploads(task).await? {
+            sum.requests.add(&row.requests);
+        }
+        for row in self.rows(&task_partition(task), "range/", "range0", usize::MAX).await? {
+            sum.requests.add(&decode::<RangeRow>(&row)?.requests);
+        }
+        let blob = encode_results(&results);
+        self.put_list(&result_row(task, result_fence), result_fence, 1, blob).await?;
+        let now = self.now();
+        let id = task_row(task);
+        self.step::<TaskRow, _>(&id, |row| row.finish_upload(result_fence, &sum, now)).await?;
+        self.settle(&task.slice, window).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! The planner's steps: take a slice, write tasks nobody sees yet, commit them, split, hand on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ossferry_core::key::Key;
+
+use crate::ids::{RowId, SliceRef, TaskRef, objects_row, slice_row, task_row};
+use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
+use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
+use crate::lists::{PlannedObject, encode_objects, list_digest};
+use crate::messages::Message;
+use crate::rows::{
+    Child, ListRow, PassState, Progress, SliceClaim, SliceRow, SliceState, SplitRefused, TaskKind,
+    TaskRow, TaskState,
+};
+
+impl From<SplitRefused> for LedgerError {
+    fn from(refused: SplitRefused) -> Self {
+        match refused {
+            SplitRefused::LeaseLost(lost) => Self::LeaseLost(lost),
+            SplitRefused::Outside { .. } => inconsistent(refused.to_string()),
+        }
+    }
+}
+
+impl Ledger {
+    /// The slice's row.
+    pub async fn slice(&self, slice: &SliceRef) -> Result<SliceRow> {
+        self.expect(&slice_row(slice)).await
+    }
+
+    /// Takes a slice for one planner invocation. A slice that too many took in vain stops its pass.
+    pub async fn take_slice(
+        &self,
+        slice: &SliceRef,
+        claimant: &Claimant,
+    ) -> Result<(SliceRow, SliceClaim)> {
+        let (row, claim) =
+            self.step::<SliceRow, _>(&slice_row(slice), |row| row.claim(claimant)).await?;
+        let stopped =
+            matches!(claim, SliceClaim::GivenUp | SliceClaim::Walked(SliceState::Stopped));
+        if stopped {
+            let reason = format!(
+                "slice {} was given up: {}",
+                slice.slice,
+                row.reason.as_deref().unwrap_or("no reason recorded")
+            );
+            self.end_pass(&slice.pass, PassState::Stopped, Some(&reason)).await?;
+        }
+        Ok((row, claim))
+    }
+
+    /// Writes a task that nobody sees before [`Ledger::commit_slice`] moves `next_seq` past it. A row
+    /// left by a planner that lost the slice is written over; one by a later planner refuses.
+    pub async fn write_task(
+        &self,
+        task: &TaskRef,
+        hold: &Hold,
+        kind: TaskKind,
+        objects: &[PlannedObject],
+    ) -> Result<()> {
+        let blob = encode_objects(objects);
+        let keys = objects.iter().map(|object| &object.key);
+        let (Some(first), Some(last)) = (keys.clone().min(), keys.max()) else {
+            return Err(inconsistent(format!("task {task} holds no object")));
+        };
+        let row = TaskRow {
+            seq: task.seq,
+            kind,
+            state: TaskState::Planned,
+            first_key: first.clone(),
+            last_key: last.clone(),
+            objects: objects.len() as u64,
+            bytes: objects.iter().map(|object| object.size).sum(),
+            sum: ossferry_core::sums::Sum::default(),
+            attempts: 0,
+            fruitless: 0,
+            lease: Lease { fence: hold.fence, ..Lease::default() },
+            result_fences: Vec::new(),
+            in_work: None,
+            deaths: Vec::new(),
+            list_digest: list_digest(&blob),
+            planned_at: self.now(),
+            started_at: None,
+            ended_at: None,
+        };
+        let entries = objects.len() as u64;
+        self.put_list(&objects_row(task), hold.fence, entries, blob).await?;
+        self.change_or_put::<TaskRow, ()>(&task_row(task), None, |stored| match stored {
+            Some(stored) if stored.lease.fence > row.lease.fence => {
+                Err(LeaseLost { fence: stored.lease.fence }.into())
+            }
+            Some(stored) if stored.list_digest == row.list_digest => {
+                // A lost answer, or the same work again after a crash of this very attempt.
+                let same_fence = stored.lease.fence == row.lease.fence;
+                Ok(if same_fence { Change::Keep(()) } else { Change::Write(row.clone(), ()) })
+            }
+            _ => Ok(Change::Write(row.clone(), ())),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Puts a list under a fence: over one of a lower or the same fence, never over a higher one.
+    pub(crate) async fn put_list(
+        &self,
+        id: &RowId,
+        fence: u64,
+        entries: u64,
+        blob: Bytes,
+    ) -> Result<()> {
+        let row = ListRow { fence, entries };
+        self.change_or_put::<ListRow, ()>(id, Some(blob), |stored| match stored {
+            Some(stored) if stored.fence > fence => Err(LeaseLost { fence: stored.fence }.into()),
+            _ => Ok(Change::Write(row.clone(), ())),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Commits: one conditional write moves cursor, counts and `next_seq`. Then the window is filled,
+    /// and a slice that is listed without a task left is settled.
+    pub async fn commit_slice(
+        &self,
+        slice: &SliceRef,
+        hold: &Hold,
+        progress: &Progress,
+        window: u64,
+    ) -> Result<SliceRow> {
+        let id = slice_row(slice);
+        let (row, ()) = self.change(&id, |row: &SliceRow| row.commit(hold, progress)).await?;
+        self.pump(slice, &row, window).await?;
+        if row.state == SliceState::Settled {
+            self.note_settled(slice, &row).await?;
+        }
+        Ok(row)
+    }
+
+    /// Cuts the slice at `middle`, then puts the child's row and sends its message: both may be
+    /// repeated by whoever reads the parent's children.
+    pub async fn split_slice(
+        &self,
+        slice: &SliceRef,
+        hold: &Hold,
+        middle: &Key,
+        upper_hint: Option<&Key>,
+    ) -> Result<(SliceRow, Child)> {
+        let id = slice_row(slice);
+        let (row, child) = self.change(&id, |row: &SliceRow| row.split(hold, middle)).await?;
+        self.put_child(slice, &child, upper_hint).await?;
+        self.send(&[Message::Slice(slice.pass.slice(child.slice.clone()))], Duration::ZERO).await?;
+        Ok((row, child))
+    }
+
+    /// Puts a child's row if it is absent.
+    pub(crate) async fn put_child(
+        &self,
+        parent: &SliceRef,
+        child: &Child,
+        upper_hint: Option<&Key>,
+    ) -> Result<()> {
+        let id = slice_row(&parent.pass.slice(child.slice.clone()));
+        self.change_or_put::<SliceRow, ()>(&id, None, |stored| {
+            if stored.is_some() {
+                return Ok(Change::Keep(()));
+            }
+            let (slice, after) = (child.slice.clone(), Some(child.after.clone()));
+            let mut row = SliceRow::new(slice, after, child.until.clone());
+            row.upper_hint = upper_hint.cloned();
+            Ok(Change::Write(row, ()))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Lets go of a slice that is not at its end, and sends the message for whoever goes on.
+    pub async fn hand_on_slice(
+        &self,
+        slice: &SliceRef,
+        hold: &Hold,
+        delay: Duration,
+    ) -> Result<()> {
+        self.step::<SliceRow, _>(&slice_row(slice), |row| row.hand_on(hold)).await?;
+        self.send(&[Message::Slice(slice.clone())], delay).await
+    }
+
+    /// Gives a slice up by name, and its pass with it: a pass with a hole is not a success.
+    pub async fn stop_slice(&self, slice: &SliceRef, hold: &Hold, reason: &str) -> Result<()> {
+        self.step::<SliceRow, _>(&slice_row(slice), |row| row.stop(hold, reason)).await?;
+        self.end_pass(&slice.pass, PassState::Stopped, Some(reason)).await?;
+        Ok(())
+    }
+}
