@@ -1,1 +1,26 @@
-//! Sources of the S3 family.
+//! Sources of the S3 family: Amazon S3, Tencent COS, and every store that speaks like S3.
+//!
+//! Listings, HEADs and GETs are signed here and sent over the common HTTP lane, because the SDK costs
+//! several times as much for small objects and listings. The SDK finds credentials, and asks what is
+//! asked once a job.
+
+mod answer;
+mod credentials;
+mod error;
+mod kind;
+mod list;
+mod list_xml;
+mod place;
+mod preflight;
+mod signer;
+pub mod sigv4;
+mod source;
+mod wire;
+mod xml;
+
+pub use credentials::AwsCredentials;
+pub use error::classify;
+pub use kind::S3Kind;
+pub use list::ListVersion;
+pub use preflight::{Preflight, Versioning};
+pub use source::{S3Options, S3Source};

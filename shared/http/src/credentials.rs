@@ -30,6 +30,9 @@ impl fmt::Debug for Credentials {
 pub trait CredentialsProvider: Send + Sync {
     /// Those valid now. Called for every request: caches by itself.
     async fn credentials(&self) -> Result<Arc<Credentials>, PortError>;
+
+    /// The service refused these as expired: whoever can get others gets them for the next call.
+    fn expired(&self, _refused: &Credentials) {}
 }
 
 /// The same credentials for as long as the process lives.

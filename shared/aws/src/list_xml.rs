@@ -1,0 +1,326 @@
+//! Reads the answer of ListObjects and ListObjectsV2.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use ossferry_core::key::Key;
+use ossferry_core::object::{ETag, Entry};
+use ossferry_core::time::Timestamp;
+
+use crate::kind::S3Kind;
+use crate::xml::{Visitor, XmlError, walk};
+
+/// One answer, keys decoded.
+#[derive(Debug, Default)]
+pub(crate) struct ListAnswer {
+    /// In the store's order.
+    pub(crate) entries: Vec<Entry>,
+    /// Whether the store says that more follows.
+    pub(crate) truncated: bool,
+    /// ListObjectsV2: where the next page begins.
+    pub(crate) next_token: Option<String>,
+    /// ListObjects: where the next page begins. Many stores give it only with a delimiter.
+    pub(crate) next_marker: Option<Key>,
+}
+
+/// Reads one answer. Keys are decoded only if the answer says that they are encoded: a store may
+/// ignore the request's `encoding-type`.
+pub(crate) fn read_list_answer(kind: S3Kind, body: &[u8]) -> Result<ListAnswer, XmlError> {
+    let document =
+        std::str::from_utf8(body).map_err(|_| XmlError::Broken("it is not utf-8".to_owned()))?;
+    let mut reading = Reading::of(kind);
+    walk(document, &mut reading)?;
+    reading.finish()
+}
+
+struct Reading {
+    kind: S3Kind,
+    answer: ListAnswer,
+    in_contents: bool,
+    truncated: Option<bool>,
+    encoded: bool,
+    marker: Option<String>,
+    /// All keys of the page one after the other, so that a page costs one allocation for its keys.
+    keys: Vec<u8>,
+    ranges: Vec<Range<usize>>,
+    key: Option<Range<usize>>,
+    size: Option<u64>,
+    entry: Entry,
+}
+
+impl Reading {
+    fn of(kind: S3Kind) -> Self {
+        Self {
+            kind,
+            answer: ListAnswer::default(),
+            in_contents: false,
+            truncated: None,
+            encoded: false,
+            marker: None,
+            keys: Vec::new(),
+            ranges: Vec::new(),
+            key: None,
+            size: None,
+            entry: nameless_entry(),
+        }
+    }
+
+    fn read_page_field(&mut self, name: &str, text: &str) -> Result<(), XmlError> {
+        match name {
+            "IsTruncated" => self.truncated = Some(truth(text)?),
+            "NextContinuationToken" => self.answer.next_token = some_text(text),
+            "NextMarker" => self.marker = some_text(text),
+            "EncodingType" => self.encoded = text.trim().eq_ignore_ascii_case("url"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_entry_field(&mut self, name: &str, text: &str) -> Result<(), XmlError> {
+        match name {
+            "Key" => {
+                let start = self.keys.len();
+                self.keys.extend_from_slice(text.as_bytes());
+                self.key = Some(start..self.keys.len());
+            }
+            "Size" => {
+                let size = text.trim().parse();
+                self.size = Some(size.map_err(|_| unexpected("size", text))?);
+            }
+            "ETag" => self.entry.etag = some_text(text).map(|text| ETag::new(&text)),
+            "LastModified" => {
+                let time = Timestamp::from_rfc3339(text.trim());
+                self.entry.last_modified =
+                    Some(time.ok_or_else(|| unexpected("last-modified", text))?);
+            }
+            "StorageClass" => {
+                self.entry.storage_class = some_text(text);
+                self.entry.archived = self.kind.is_archived(text);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish_entry(&mut self) -> Result<(), XmlError> {
+        let key = self.key.take().ok_or_else(|| missing("an entry without a key"))?;
+        let mut entry = std::mem::replace(&mut self.entry, nameless_entry());
+        entry.size = self.size.take().ok_or_else(|| missing("an entry without a size"))?;
+        self.ranges.push(key);
+        self.answer.entries.push(entry);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<ListAnswer, XmlError> {
+        self.answer.truncated =
+            self.truncated.ok_or_else(|| missing("a listing that does not say whether it ends"))?;
+        if self.encoded {
+            decode_keys(&mut self.keys, &mut self.ranges)?;
+        }
+        let keys = Bytes::from(self.keys);
+        for (entry, range) in self.answer.entries.iter_mut().zip(self.ranges) {
+            entry.key = Key::new(keys.slice(range));
+        }
+        if let Some(marker) = self.marker {
+            let mut bytes = marker.into_bytes();
+            if self.encoded {
+                let whole = 0..bytes.len();
+                let end = decode_url(&mut bytes, whole, 0)?;
+                bytes.truncate(end);
+            }
+            self.answer.next_marker = Some(Key::new(bytes));
+        }
+        Ok(self.answer)
+    }
+}
+
+impl Visitor for Reading {
+    fn open(&mut self, depth: usize, name: &str) -> Result<(), XmlError> {
+        match depth {
+            1 if name != "ListBucketResult" => Err(unexpected("listing", name)),
+            2 => {
+                self.in_contents = name == "Contents";
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, depth: usize, name: &str, text: &str) -> Result<(), XmlError> {
+        match (depth, self.in_contents) {
+            (3, true) => self.read_entry_field(name, text),
+            (2, true) => self.finish_entry(),
+            (2, false) => self.read_page_field(name, text),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn nameless_entry() -> Entry {
+    Entry {
+        key: Key::default(),
+        size: 0,
+        etag: None,
+        last_modified: None,
+        storage_class: None,
+        archived: false,
+    }
+}
+
+fn some_text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn truth(text: &str) -> Result<bool, XmlError> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(unexpected("truth value", other)),
+    }
+}
+
+fn missing(what: &str) -> XmlError {
+    XmlError::Unexpected(what.to_owned())
+}
+
+fn unexpected(what: &str, found: &str) -> XmlError {
+    let found: String = found.chars().take(64).collect();
+    XmlError::Unexpected(format!("not a {what}: {found:?}"))
+}
+
+/// Decodes every key in place: none grows.
+fn decode_keys(keys: &mut Vec<u8>, ranges: &mut [Range<usize>]) -> Result<(), XmlError> {
+    let mut end = 0;
+    for range in ranges {
+        let start = end;
+        end = decode_url(keys, range.clone(), start)?;
+        *range = start..end;
+    }
+    keys.truncate(end);
+    Ok(())
+}
+
+/// Decodes `range` of `bytes` to `at`, which is not after it, and returns where the decoded bytes end.
+///
+/// As S3 spells keys under `encoding-type=url`: `+` is a blank, `%2B` a plus. A broken escape is not
+/// guessed at: it would name another object.
+fn decode_url(bytes: &mut [u8], range: Range<usize>, mut at: usize) -> Result<usize, XmlError> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut from = range.start;
+    while from < range.end {
+        let (byte, length) = match bytes[from..range.end] {
+            [b'+', ..] => (b' ', 1),
+            [b'%', high, low, ..] => {
+                let digits = hex(high).zip(hex(low));
+                let (high, low) = digits.ok_or_else(|| missing("a key with a broken escape"))?;
+                (high << 4 | low, 3)
+            }
+            [b'%', ..] => return Err(missing("a key with a broken escape")),
+            [byte, ..] => (byte, 1),
+            [] => break,
+        };
+        bytes[at] = byte;
+        at += 1;
+        from += length;
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ossferry_http::percent::encode_component;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_come_back_as_they_were_before_the_store_encoded_them(keys: Vec<Vec<u8>>) {
+            let all: String =
+                keys.iter().map(|key| contents(&encode_component(key).replace("%20", "+"))).collect();
+            let document = page("<EncodingType>url</EncodingType>", &all);
+            let answer = read_list_answer(S3Kind::S3, document.as_bytes()).unwrap();
+            prop_assert_eq!(super::tests::keys(&answer), keys);
+        }
+    }
+
+    fn page(encoding: &str, contents: &str) -> String {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"x\"><Name>b</Name>\
+             <Prefix></Prefix><Marker>nothing</Marker><MaxKeys>1000</MaxKeys>{contents}{encoding}\
+             <IsTruncated>true</IsTruncated><NextMarker>a%2Bb</NextMarker>\
+             <NextContinuationToken>1/%2B+=</NextContinuationToken></ListBucketResult>"
+        )
+    }
+
+    fn contents(key: &str) -> String {
+        format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-11-22T10:00:00.000Z</LastModified>\
+             <ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>5368709121</Size>\
+             <Owner><ID>Key</ID><DisplayName>Size</DisplayName></Owner>\
+             <StorageClass>DEEP_ARCHIVE</StorageClass></Contents>\n"
+        )
+    }
+
+    fn keys(answer: &ListAnswer) -> Vec<&[u8]> {
+        answer.entries.iter().map(|entry| entry.key.as_bytes()).collect()
+    }
+
+    #[test]
+    fn every_field_of_an_entry_is_read_and_its_owner_is_not_mistaken_for_one() {
+        let document = page("", &contents("a/b"));
+        let answer = read_list_answer(S3Kind::S3, document.as_bytes()).unwrap();
+        assert_eq!(
+            answer.entries,
+            [Entry {
+                key: Key::from("a/b"),
+                size: 5_368_709_121,
+                etag: Some(ETag::new("d41d8cd98f00b204e9800998ecf8427e")),
+                last_modified: Timestamp::from_rfc3339("2026-11-22T10:00:00Z"),
+                storage_class: Some("DEEP_ARCHIVE".to_owned()),
+                archived: true,
+            }]
+        );
+        assert!(answer.truncated);
+    }
+
+    #[test]
+    fn keys_are_decoded_when_the_answer_says_so_even_at_its_end() {
+        let spelled = "a+b%2B%25c%01%e4%BD%a0";
+        let document =
+            page("<EncodingType>url</EncodingType>", &(contents("first") + &contents(spelled)));
+        let answer = read_list_answer(S3Kind::S3, document.as_bytes()).unwrap();
+        assert_eq!(keys(&answer), [&b"first"[..], "a b+%c\u{1}\u{4f60}".as_bytes()]);
+        assert_eq!(answer.next_marker, Some(Key::from("a+b")));
+        assert_eq!(answer.next_token.as_deref(), Some("1/%2B+="));
+    }
+
+    #[test]
+    fn a_store_that_ignores_the_encoding_is_taken_at_its_word() {
+        let document = page("", &contents("a+b%2B&amp;\u{1}&#x2;"));
+        let answer = read_list_answer(S3Kind::S3, document.as_bytes()).unwrap();
+        assert_eq!(keys(&answer), ["a+b%2B&\u{1}\u{2}".as_bytes()]);
+        assert_eq!(answer.next_marker, Some(Key::from("a%2Bb")));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_whole_listing_is_refused() {
+        let whole = page("", &contents("k"));
+        let cut = &whole[..whole.len() - 4];
+        for document in [
+            cut,
+            "<ListBucketResult></ListBucketResult>",
+            "<Error><Code>SlowDown</Code></Error>",
+            "<html><body>hello</body></html>",
+            &whole.replace("<Key>k</Key>", ""),
+            &whole.replace("<Size>5368709121</Size>", ""),
+            &whole.replace("5368709121", "-1"),
+            &whole.replace("<IsTruncated>true", "<IsTruncated>perhaps"),
+            &whole.replace("2026-11-22T10", "yesterday"),
+            &page("<EncodingType>url</EncodingType>", &contents("a%zz")),
+            &page("<EncodingType>url</EncodingType>", &contents("a%2")),
+        ] {
+            assert!(read_list_answer(S3Kind::S3, document.as_bytes()).is_err(), "{document}");
+        }
+        assert!(read_list_answer(S3Kind::S3, b"<ListBucketResult>\xff").is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! One attempt of one request: admitted, signed, sent, and its refusal understood.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::key::Key;
+use ossferry_core::meter::Meter;
+use ossferry_core::time::{Clock, Timestamp};
+use ossferry_http::{
+    Credentials, CredentialsProvider, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
+};
+
+use crate::error::{ErrorBody, bad_answer, refusal};
+use crate::place::BucketPlace;
+use crate::signer::Signer;
+
+/// More than an error of these services takes.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// S3 and COS refuse a request whose date is further from theirs.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(15);
+
+/// What a bucket is spoken to with. Shared by all meters of a source.
+pub(crate) struct Wire {
+    pub(crate) lane: Lane,
+    pub(crate) place: BucketPlace,
+    pub(crate) retry: RetryPolicy,
+    /// `None`: requests are not signed.
+    pub(crate) credentials: Option<Arc<dyn CredentialsProvider>>,
+    pub(crate) clock: Clock,
+    signer: Signer,
+    /// What is added to our clock, in milliseconds, since the service told us that it is wrong.
+    clock_correction: AtomicI64,
+}
+
+/// What is asked.
+pub(crate) struct Ask<'a> {
+    /// As the service and the meter name it.
+    pub(crate) operation: &'static str,
+    /// GET or HEAD.
+    pub(crate) method: Method,
+    /// Of the bucket itself where `None`.
+    pub(crate) key: Option<&'a Key>,
+    /// Percent-encoded and sorted by name, each with its `=`.
+    pub(crate) query: &'a str,
+    /// All of them are signed.
+    pub(crate) headers: &'a [(HeaderName, String)],
+}
+
+/// What one call, over all its attempts, has mended already: a second time would not help.
+#[derive(Debug, Default)]
+pub(crate) struct Mended {
+    credentials: AtomicBool,
+    clock: AtomicBool,
+}
+
+struct SignedBy {
+    credentials: Arc<Credentials>,
+    at: Timestamp,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        lane: Lane,
+        place: BucketPlace,
+        region: String,
+        retry: RetryPolicy,
+        credentials: Option<Arc<dyn CredentialsProvider>>,
+        clock: Clock,
+    ) -> Self {
+        let signer = Signer::new(region);
+        let clock_correction = AtomicI64::new(0);
+        Self { lane, place, retry, credentials, clock, signer, clock_correction }
+    }
+
+    /// Sends once. Gives an answer of success; every other is an error that says what it means.
+    pub(crate) async fn send(
+        &self,
+        ask: &Ask<'_>,
+        meter: &Meter,
+        mended: &Mended,
+    ) -> Result<LaneResponse, PortError> {
+        let (response, signed) = self.attempt(ask, meter).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        Err(self.refused(ask, response, signed, mended).await)
+    }
+
+    /// Sends once and gives the service's clock. A refusal for lack of rights is dated as well: a
+    /// right to list one prefix is none to ask for the bucket.
+    pub(crate) async fn time(
+        &self,
+        ask: &Ask<'_>,
+        meter: &Meter,
+        mended: &Mended,
+    ) -> Result<Timestamp, PortError> {
+        let (response, signed) = self.attempt(ask, meter).await?;
+        if response.status.is_success() || response.status == StatusCode::FORBIDDEN {
+            let undated = || bad_answer(ask.operation, &response.headers, "no date");
+            return response.date().ok_or_else(undated);
+        }
+        Err(self.refused(ask, response, signed, mended).await)
+    }
+
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        meter: &Meter,
+    ) -> Result<(LaneResponse, Option<SignedBy>), PortError> {
+        let permit = self.lane.admit().await;
+        let path = self.place.path(ask.key);
+        let mut headers = self.headers(ask)?;
+        let signed = match &self.credentials {
+            None => None,
+            Some(provider) => {
+                let credentials = provider.credentials().await?;
+                let at = self.now();
+                self.signer
+                    .sign(&ask.method, &path, ask.query, &mut headers, &credentials, at)
+                    .map_err(|_| {
+                        let message = format!("{}: the credentials fit no header", ask.operation);
+                        PortError::new(ErrorKind::AccountRefused, message)
+                    })?;
+                Some(SignedBy { credentials, at })
+            }
+        };
+        let mut path_and_query = path;
+        if !ask.query.is_empty() {
+            path_and_query.push('?');
+            path_and_query.push_str(ask.query);
+        }
+        let request = LaneRequest {
+            operation: ask.operation,
+            method: ask.method.clone(),
+            endpoint: &self.place.endpoint,
+            path_and_query,
+            headers,
+            body: LaneBody::Empty,
+        };
+        Ok((self.lane.send_admitted(permit, request, meter).await?, signed))
+    }
+
+    fn headers(&self, ask: &Ask<'_>) -> Result<HeaderMap, PortError> {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(HOST, self.place.host.clone());
+        for (name, value) in ask.headers {
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                let message = format!("{}: {name} fits no header", ask.operation);
+                PortError::new(ErrorKind::Unsupported, message)
+            })?;
+            headers.insert(name.clone(), value);
+        }
+        Ok(headers)
+    }
+
+    fn now(&self) -> Timestamp {
+        let correction = self.clock_correction.load(Ordering::Relaxed);
+        Timestamp((self.clock)().0.saturating_add(correction))
+    }
+
+    async fn refused(
+        &self,
+        ask: &Ask<'_>,
+        response: LaneResponse,
+        signed: Option<SignedBy>,
+        mended: &Mended,
+    ) -> PortError {
+        let (status, date) = (response.status, response.date());
+        let headers = response.headers.clone();
+        let body = if ask.method == Method::HEAD {
+            ErrorBody::default()
+        } else {
+            match response.collect(ERROR_BYTES_MAX).await {
+                Ok(body) => ErrorBody::read(&body),
+                Err(error) => {
+                    tracing::debug!(%error, "an error's body could not be read");
+                    ErrorBody::default()
+                }
+            }
+        };
+        let error = refusal(ask.operation, status, &headers, &body);
+        let Some(signed) = signed else { return error };
+        let code = body.code.as_deref();
+        let skewed = code.is_none()
+            && status == StatusCode::FORBIDDEN
+            && date.is_some_and(|date| distance(date, signed.at) > CLOCK_TOLERANCE);
+        if error.kind == ErrorKind::ClockSkew || skewed {
+            return self.correct_clock(error, date, &signed, mended);
+        }
+        // HEAD tells an expired token by a bare 400.
+        let expired = matches!(code, Some("ExpiredToken" | "TokenRefreshRequired"))
+            || (code.is_none()
+                && status == StatusCode::BAD_REQUEST
+                && signed.credentials.token.is_some());
+        if expired && !mended.credentials.swap(true, Ordering::Relaxed) {
+            if let Some(provider) = &self.credentials {
+                provider.expired(&signed.credentials);
+            }
+            return error.concluding(Conclusion::NotDone);
+        }
+        error
+    }
+
+    /// Takes the service's clock for ours, once a call.
+    fn correct_clock(
+        &self,
+        error: PortError,
+        date: Option<Timestamp>,
+        signed: &SignedBy,
+        mended: &Mended,
+    ) -> PortError {
+        let error = PortError { kind: ErrorKind::ClockSkew, ..error };
+        let Some(date) = date.filter(|_| !mended.clock.swap(true, Ordering::Relaxed)) else {
+            return error.concluding(Conclusion::Refused);
+        };
+        let correction = date.0.saturating_sub((self.clock)().0);
+        self.clock_correction.store(correction, Ordering::Relaxed);
+        tracing::warn!(
+            seconds = correction / 1_000,
+            signed_at = %signed.at,
+            "our clock is not the service's: its time is used to sign"
+        );
+        error.concluding(Conclusion::NotDone)
+    }
+}
+
+fn distance(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
+}
