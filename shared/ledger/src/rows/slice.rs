@@ -343,3 +343,6 @@ impl DirectoryRow {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
