@@ -1,0 +1,139 @@
+//! Reports from sums.
+
+use super::*;
+
+fn facts(state: ReportState) -> PassFacts {
+    PassFacts {
+        pass: "p1".to_owned(),
+        kind: "full".to_owned(),
+        state,
+        reason: None,
+        slices: 2,
+        tasks: 3,
+        seconds: 1.5,
+    }
+}
+
+fn sums() -> (Walked, Sum) {
+    let mut walked = Walked {
+        listed: 10,
+        listed_bytes: 2_048,
+        filtered: 1,
+        skipped_equal: 2,
+        skipped_exists: 1,
+        planned: 6,
+        planned_bytes: 1_024,
+        ..Walked::default()
+    };
+    walked.requests.source.insert("ListObjectsV2".to_owned(), 1);
+    let mut sum = Sum::default();
+    sum.count(Outcome::Copied, 5, Some(Grade::A));
+    sum.count(Outcome::Copied, 6, Some(Grade::C));
+    sum.count(Outcome::Gone, 0, None);
+    sum.count(Outcome::Failed, 0, None);
+    sum.requests.source.insert("GetObject".to_owned(), 3);
+    sum.requests.target.insert("PutObject".to_owned(), 2);
+    (walked, sum)
+}
+
+#[test]
+fn what_has_no_outcome_is_pending_or_not_attempted() {
+    let (walked, sum) = sums();
+    for (state, pending, not_attempted, lawful) in [
+        (ReportState::Open, 2, 0, true),
+        (ReportState::Stopped, 0, 2, true),
+        (ReportState::Cancelled, 0, 2, true),
+        // Two planned objects without an outcome: a finished pass has lost them.
+        (ReportState::Finished, 2, 0, false),
+    ] {
+        let report = Report::new(facts(state), &walked, &sum);
+        assert_eq!((report.pending, report.not_attempted), (pending, not_attempted), "{state}");
+        assert_eq!(report.check_law().is_ok(), lawful, "{state}");
+    }
+}
+
+#[test]
+fn a_broken_law_is_named() {
+    let (walked, sum) = sums();
+    let report = Report::new(facts(ReportState::Stopped), &walked, &sum);
+    let listed = Report { listed: 11, ..report.clone() };
+    assert_eq!(listed.check_law(), Err(LawBroken::Listed { listed: 11, accounted: 10 }));
+    let planned = Report { copied: 3, ..report.clone() };
+    assert_eq!(planned.check_law(), Err(LawBroken::Planned { planned: 6, accounted: 7 }));
+    let proved = Report { proof: Proofs::default(), ..report };
+    assert_eq!(proved.check_law(), Err(LawBroken::Proved { copied: 2, proved: 0 }));
+}
+
+#[test]
+fn scripts_find_every_field_by_its_name() {
+    let (walked, sum) = sums();
+    let report = Report::new(facts(ReportState::Stopped), &walked, &sum);
+    let json = serde_json::to_value(&report).unwrap();
+    for (field, want) in [
+        ("pass", serde_json::json!("p1")),
+        ("kind", serde_json::json!("full")),
+        ("state", serde_json::json!("stopped")),
+        ("listed", serde_json::json!(10)),
+        ("filtered", serde_json::json!(1)),
+        ("skipped", serde_json::json!(3)),
+        ("planned", serde_json::json!(6)),
+        ("bytes_copied", serde_json::json!(11)),
+        ("proof", serde_json::json!({"A": 1, "B": 0, "C": 1, "D": 0})),
+        (
+            "requests",
+            serde_json::json!({
+                "source": {"GetObject": 3, "ListObjectsV2": 1},
+                "target": {"PutObject": 2},
+            }),
+        ),
+        ("seconds", serde_json::json!(1.5)),
+        ("slices", serde_json::json!(2)),
+        ("tasks", serde_json::json!(3)),
+    ] {
+        assert_eq!(json[field], want, "{field}");
+    }
+    for outcome in Outcome::ALL {
+        assert_eq!(json[outcome.as_str()], serde_json::json!(report.of(outcome)), "{outcome}");
+    }
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
+}
+
+#[test]
+fn the_exit_status_says_finished_failed_or_not_run() {
+    let (walked, sum) = sums();
+    let report = |state| Report::new(facts(state), &walked, &sum);
+    let finished = report(ReportState::Finished);
+    assert_eq!(finished.exit_status(), 2);
+    assert_eq!(Report { failed: 0, ..finished.clone() }.exit_status(), 0);
+    assert_eq!(Report { failed: 0, listed: 0, ..finished }.exit_status(), 1);
+    for state in [ReportState::Open, ReportState::Stopped, ReportState::Cancelled] {
+        assert_eq!(report(state).exit_status(), 1, "{state}");
+    }
+}
+
+#[test]
+fn people_read_it_aligned() {
+    let (walked, sum) = sums();
+    let report = Report::new(
+        PassFacts { reason: Some("access key refused".to_owned()), ..facts(ReportState::Stopped) },
+        &walked,
+        &sum,
+    );
+    let want = "\
+pass p1 (full): stopped: access key refused, 1.5 s
+  listed                        10  2.0 KiB
+  filtered                       1  not of the job
+  skipped                        2  equal at the target
+  skipped                        1  there already, and the policy is never
+  planned                        6  1.0 KiB
+    copied                       2  11 B
+    gone                         1  deleted at the source since the listing
+    failed                       1  every attempt failed: see inspect failures
+    not-attempted                2  the pass ended before its turn
+  proof A                        1  digests by both servers agree
+  proof C                        1  the target's CRC-64 agrees with ours of the bytes streamed
+  source requests                4  GetObject 3, ListObjectsV2 1
+  target requests                2  PutObject 2
+2 slices, 3 tasks";
+    assert_eq!(report.to_string(), want);
+}

@@ -1,0 +1,136 @@
+//! The report for people.
+
+use std::fmt;
+
+use super::{Report, ReportState};
+use crate::outcome::Outcome;
+
+impl fmt::Display for Report {
+    /// Several lines, numbers aligned, lines of nothing left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pass {} ({}): {}", self.pass, self.kind, self.state)?;
+        if let Some(reason) = &self.reason {
+            write!(f, ": {reason}")?;
+        }
+        writeln!(f, ", {}", duration(self.seconds))?;
+        if self.listed == 0 && self.state != ReportState::Open {
+            writeln!(f, "  nothing was listed: look at the bucket, the prefix and the rights")?;
+        }
+        line(f, "listed", self.listed, &bytes(self.bytes_listed))?;
+        for (name, count, note) in [
+            ("filtered", self.filtered, "not of the job"),
+            ("skipped", self.skipped_equal, "equal at the target"),
+            ("skipped", self.skipped_exists, "there already, and the policy is never"),
+            ("skipped", self.skipped_deleted, "copied before, deleted at the target since"),
+        ] {
+            if count > 0 {
+                line(f, name, count, note)?;
+            }
+        }
+        line(f, "planned", self.planned, &bytes(self.bytes_planned))?;
+        for outcome in Outcome::ALL {
+            let count = self.of(outcome);
+            if count > 0 || outcome == Outcome::Copied || outcome == Outcome::Failed {
+                let copied = bytes(self.bytes_copied);
+                let note = if outcome == Outcome::Copied { &copied } else { meaning(outcome) };
+                line(f, &format!("  {outcome}"), count, note)?;
+            }
+        }
+        if self.pending > 0 {
+            line(f, "  pending", self.pending, "no outcome yet")?;
+        }
+        for (name, count, note) in [
+            ("proof A", self.proof.a, "digests by both servers agree"),
+            ("proof B", self.proof.b, "the source's digest and the target's agree with ours"),
+            ("proof C", self.proof.c, "the target's CRC-64 agrees with ours of the bytes streamed"),
+            ("proof D", self.proof.d, "sizes agree: no digest was offered"),
+        ] {
+            if count > 0 {
+                line(f, name, count, note)?;
+            }
+        }
+        for (side, counts) in [("source", &self.requests.source), ("target", &self.requests.target)]
+        {
+            let by_operation: Vec<String> =
+                counts.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
+            line(f, &format!("{side} requests"), counts.values().sum(), &by_operation.join(", "))?;
+        }
+        if self.target_heads > 0 {
+            let note = "target keys looked up one by one: the source does not list by bytes";
+            line(f, "looked up", self.target_heads, note)?;
+        }
+        write!(f, "{} slices, {} tasks", grouped(self.slices), grouped(self.tasks))
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, count: u64, note: &str) -> fmt::Result {
+    let text = format!("  {name:<17}{:>15}  {note}", grouped(count));
+    writeln!(f, "{}", text.trim_end())
+}
+
+fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Copied => "copied and proved",
+        Outcome::Unchanged => "found equal when its turn came",
+        Outcome::Kept => "the target's own newer object was left alone",
+        Outcome::Gone => "deleted at the source since the listing",
+        Outcome::Deferred => "kept changing: the next pass takes it",
+        Outcome::Archived => "must be restored at the source first",
+        Outcome::Unsupported => "OSS cannot hold that key or size",
+        Outcome::Failed => "every attempt failed: see inspect failures",
+        Outcome::NotAttempted => "the pass ended before its turn",
+    }
+}
+
+/// A number with a comma at every thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the largest unit of 1,024 that leaves a whole number before the point.
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if count < 1_024 {
+        return format!("{count} B");
+    }
+    let unit = count.ilog2() / 10;
+    // Tenths, rounded down, without a float: exact at any size.
+    let tenths = (u128::from(count) * 10) >> (10 * unit);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit as usize - 1])
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = std::time::Duration::from_secs_f64(seconds.min(1e12)).as_secs();
+    let (hours, minutes, seconds) = (whole / 3_600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours} h {minutes:02} min")
+    } else {
+        format!("{minutes} min {seconds:02} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        let grouped = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+        let sizes = [0, 1_023, 1_024, 1_536, 5 << 30, u64::MAX].map(bytes);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "15.9 EiB"]);
+        let times = [0.25, 59.0, 61.0, 3_725.0].map(duration);
+        assert_eq!(times, ["0.2 s", "59.0 s", "1 min 01 s", "1 h 02 min"]);
+    }
+}
