@@ -163,7 +163,8 @@ fn not_loaded(error: &CredentialsError) -> PortError {
         message.push_str(&error.to_string());
         cause = error.source();
     }
-    PortError::new(kind, message)
+    // The default chain tells what it tried line by line.
+    PortError::new(kind, message.replace("\n  ", "; "))
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ impl Source for S3Source {
             let headers = response.headers.clone();
             let body = response.collect(PAGE_BYTES_MAX).await?;
             read_list_answer(self.options.kind, &body)
-                .map_err(|error| bad_answer(operation, &headers, &error.to_string()))
+                .map_err(|error| mended.weigh(bad_answer(operation, &headers, &error.to_string())))
         })
         .await?;
         listing.page(&request.prefix, &position, answer)
@@ -193,7 +193,7 @@ impl Source for S3Source {
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter, &mended).await?;
-            self.reader().head(&response.headers)
+            self.reader().head(&response.headers).map_err(|error| mended.weigh(error))
         })
         .await
     }
@@ -223,7 +223,10 @@ impl Source for S3Source {
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter, &mended).await?;
-            let info = self.reader().get(response.status, &response.headers, pin, range)?;
+            let info = self
+                .reader()
+                .get(response.status, &response.headers, pin, range)
+                .map_err(|error| mended.weigh(error))?;
             let bytes = range.map_or(info.size, |range| range.bytes);
             Ok(OpenObject { info, body: response.into_object_body(bytes) })
         })

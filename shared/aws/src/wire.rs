@@ -1,7 +1,7 @@
 //! One attempt of one request: admitted, signed, sent, and its refusal understood.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -51,11 +51,27 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: &'a [(HeaderName, String)],
 }
 
+/// Bad answers to one call, after which it is the store that is bad and not the day.
+const BAD_ANSWERS_MAX: u32 = 3;
+
 /// What one call, over all its attempts, has mended already: a second time would not help.
 #[derive(Debug, Default)]
 pub(crate) struct Mended {
     credentials: AtomicBool,
     clock: AtomicBool,
+    bad_answers: AtomicU32,
+}
+
+impl Mended {
+    /// An answer that breaks the protocol may be a proxy's, once or twice. A store that ignores every
+    /// range must not use the whole budget up, nor be asked again by the next worker.
+    pub(crate) fn weigh(&self, error: PortError) -> PortError {
+        let is_bad = error.kind == ErrorKind::BadAnswer;
+        if is_bad && self.bad_answers.fetch_add(1, Ordering::Relaxed) + 1 >= BAD_ANSWERS_MAX {
+            return error.concluding(Conclusion::Refused);
+        }
+        error
+    }
 }
 
 struct SignedBy {
