@@ -141,6 +141,11 @@ impl Ledger {
 
     /// Finishes the pass if every slice is settled and their ranges tile the key space.
     pub async fn finish_pass(&self, pass: &PassRef) -> Result<Option<PassRow>> {
+        // One read answers for as long as the root is at work.
+        let root = self.slice(&pass.slice(SliceId::root())).await?;
+        if root.state != SliceState::Settled {
+            return Ok(None);
+        }
         let branches = self.tree(pass).await?;
         let Some(totals) = settled_totals(&branches) else { return Ok(None) };
         check_tiling(&branches)?;
