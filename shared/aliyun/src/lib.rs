@@ -1,3 +1,8 @@
 //! Alibaba Cloud: OSS as target and as source.
 
 pub mod oss;
+mod source;
+mod target;
+
+pub use source::OssSource;
+pub use target::OssTarget;

@@ -18,4 +18,4 @@ pub use endpoint::Endpoint;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
 pub use pace::{Pace, PaceOptions, Permit};
 pub use response::LaneResponse;
-pub use retry::{RetryPolicy, asked_pause, retry};
+pub use retry::{RetryPolicy, asked_pause, retry, retry_while};

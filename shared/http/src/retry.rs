@@ -45,7 +45,20 @@ impl RetryPolicy {
 }
 
 /// Calls until it succeeds, fails for good, or the policy is used up; then gives the last error.
-pub async fn retry<T, F>(policy: &RetryPolicy, mut call: impl FnMut() -> F) -> Result<T, PortError>
+/// For calls that may be repeated whatever became of the last.
+pub async fn retry<T, F>(policy: &RetryPolicy, call: impl FnMut() -> F) -> Result<T, PortError>
+where
+    F: Future<Output = Result<T, PortError>>,
+{
+    retry_while(policy, PortError::is_transient, call).await
+}
+
+/// As [`retry`], for calls that must not be repeated after errors that `may_repeat` rejects.
+pub async fn retry_while<T, F>(
+    policy: &RetryPolicy,
+    may_repeat: impl Fn(&PortError) -> bool,
+    mut call: impl FnMut() -> F,
+) -> Result<T, PortError>
 where
     F: Future<Output = Result<T, PortError>>,
 {
@@ -57,7 +70,7 @@ where
             Err(error) => error,
         };
         attempt += 1;
-        if !error.is_transient()
+        if !may_repeat(&error)
             || error.kind == ErrorKind::Deadline
             || attempt >= policy.attempts_max
         {

@@ -1,4 +1,17 @@
 //! OSS: its signatures and its operations.
 
+mod bucket;
+mod client;
+mod error;
+mod list;
+mod metadata;
+mod multipart;
+mod object;
 pub mod sign;
 pub mod sign_v1;
+mod xml;
+
+pub use bucket::{BucketInfo, Versioning};
+pub use client::{OssClient, OssOptions};
+pub use error::classify;
+pub(crate) use list::PAGE_KEYS_MAX;

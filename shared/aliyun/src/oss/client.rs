@@ -1,0 +1,259 @@
+//! Signs requests and sends them down the lane.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, InvalidHeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
+use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::job::Addressing;
+use ossferry_core::key::Key;
+use ossferry_core::meter::Meter;
+use ossferry_core::time::{Clock, Timestamp};
+use ossferry_http::percent::{Slash, push_encoded};
+use ossferry_http::{
+    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
+    RetryPolicy,
+};
+
+use crate::oss::error::refusal;
+use crate::oss::sign::{self, Scope, Signable, SigningKeys, UNSIGNED_PAYLOAD};
+
+/// The longest answer that is read whole: a thousand keys of 1,023 bytes, encoded threefold.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+
+/// A clock that is wrong by less than this is not what the service complained of.
+const SKEW_MILLIS: i64 = 60_000;
+
+/// A bucket and how to reach it.
+pub struct OssOptions {
+    /// Not shared with the other end of a copy.
+    pub lane: Lane,
+    /// `https://oss-cn-hangzhou.aliyuncs.com`, without the bucket.
+    pub endpoint: Endpoint,
+    /// The bucket's, for signing: `cn-hangzhou`.
+    pub region: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// Who signs; `None` where anybody may read the bucket.
+    pub credentials: Option<Arc<dyn CredentialsProvider>>,
+    /// Where the bucket's name stands. Under a bare address it stands in the path all the same.
+    pub addressing: Addressing,
+    /// The local clock; corrected where the service says that it is wrong.
+    pub clock: Clock,
+    /// For every request that carries no object bytes.
+    pub retry: RetryPolicy,
+}
+
+/// Requests to one bucket. Clones share everything but the meter.
+#[derive(Clone)]
+pub struct OssClient {
+    shared: Arc<Shared>,
+    meter: Arc<Meter>,
+}
+
+struct Shared {
+    options: OssOptions,
+    /// With the bucket in front, where it stands there.
+    endpoint: Endpoint,
+    /// `/`, or `/bucket/`.
+    path_start: String,
+    keys: SigningKeys,
+    /// What the service's clock is ahead of ours, in milliseconds.
+    clock_offset: AtomicI64,
+}
+
+/// One request, before it is signed.
+pub(crate) struct Call<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) key: Option<&'a Key>,
+    /// Decoded. An empty value is sent without its `=`.
+    pub(crate) query: &'a [(&'a [u8], &'a [u8])],
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: LaneBody,
+}
+
+impl<'a> Call<'a> {
+    /// Without query, headers or body.
+    pub(crate) fn new(operation: &'static str, method: Method, key: Option<&'a Key>) -> Self {
+        let (query, headers, body) = (&[][..], HeaderMap::new(), LaneBody::Empty);
+        Self { operation, method, key, query, headers, body }
+    }
+}
+
+impl OssClient {
+    /// Fails with `Unsupported` where the name is no bucket's.
+    pub fn new(options: OssOptions) -> Result<Self, PortError> {
+        let bucket = &options.bucket;
+        let refused = || {
+            PortError::new(
+                ErrorKind::Unsupported,
+                format!("{bucket:?} is no name of an oss bucket"),
+            )
+        };
+        if !is_bucket_name(bucket) {
+            return Err(refused());
+        }
+        let in_path = options.addressing == Addressing::Path || options.endpoint.is_address();
+        let (endpoint, path_start) = if in_path {
+            (options.endpoint.clone(), format!("/{bucket}/"))
+        } else {
+            (options.endpoint.under(bucket).ok_or_else(refused)?, "/".to_owned())
+        };
+        let (keys, clock_offset) = (SigningKeys::default(), AtomicI64::new(0));
+        let shared = Shared { options, endpoint, path_start, keys, clock_offset };
+        Ok(Self { shared: Arc::new(shared), meter: Arc::default() })
+    }
+
+    /// The same client, counting on another meter.
+    #[must_use]
+    pub fn metered(&self, meter: Arc<Meter>) -> Self {
+        Self { shared: Arc::clone(&self.shared), meter }
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.shared.options.bucket
+    }
+
+    pub(crate) fn policy(&self) -> &RetryPolicy {
+        &self.shared.options.retry
+    }
+
+    /// Signs and sends once. Any status but a success is an error.
+    pub(crate) async fn send(&self, mut call: Call<'_>) -> Result<LaneResponse, PortError> {
+        let Shared { options, endpoint, .. } = &*self.shared;
+        let operation = call.operation;
+        // Signed after the wait for a place: a signature is good for 15 minutes.
+        let permit = options.lane.admit().await;
+        let signer = match &options.credentials {
+            Some(provider) => Some((provider, provider.credentials().await?)),
+            None => None,
+        };
+        let mut headers = std::mem::take(&mut call.headers);
+        if let Some((_, credentials)) = &signer {
+            self.sign(&call, &mut headers, credentials).map_err(|_| {
+                let message = format!("{operation}: the credentials are no header text");
+                PortError::new(ErrorKind::AccountRefused, message)
+            })?;
+        }
+        let request = LaneRequest {
+            operation,
+            headers,
+            path_and_query: self.path_and_query(&call),
+            method: call.method,
+            endpoint,
+            body: call.body,
+        };
+        let response = options.lane.send_admitted(permit, request, &self.meter).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        let their_time = response.date();
+        let mut error = refusal(operation, response).await;
+        let mended = match error.kind {
+            ErrorKind::ClockSkew if self.corrects_clock(their_time) => {
+                "the clock's offset is now corrected"
+            }
+            ErrorKind::AccountRefused if renews(signer).await => "the credentials are now renewed",
+            _ => return Err(error),
+        };
+        // No longer what concerns every object: the next attempt is another request.
+        error.kind = ErrorKind::Other;
+        error.message.extend([", ", mended]);
+        Err(error.concluding(Conclusion::NotDone))
+    }
+
+    /// [`OssClient::send`], and the whole body of the answer.
+    pub(crate) async fn document(&self, call: Call<'_>) -> Result<Bytes, PortError> {
+        self.send(call).await?.collect(DOCUMENT_BYTES_MAX).await
+    }
+
+    fn corrected_time(&self) -> Timestamp {
+        let offset = self.shared.clock_offset.load(Ordering::Relaxed);
+        Timestamp((self.shared.options.clock)().0.saturating_add(offset))
+    }
+
+    /// Takes over the service's time. Says whether that makes a difference.
+    fn corrects_clock(&self, their_time: Option<Timestamp>) -> bool {
+        let Some(theirs) = their_time else { return false };
+        let offset = theirs.0.saturating_sub((self.shared.options.clock)().0);
+        let before = self.shared.clock_offset.swap(offset, Ordering::Relaxed);
+        if offset.abs_diff(before) < SKEW_MILLIS.unsigned_abs() {
+            return false;
+        }
+        tracing::warn!(offset_millis = offset, "the local clock differs from the service's");
+        true
+    }
+
+    fn sign(
+        &self,
+        call: &Call<'_>,
+        headers: &mut HeaderMap,
+        credentials: &Credentials,
+    ) -> Result<(), InvalidHeaderValue> {
+        let options = &self.shared.options;
+        let date_time = sign::date_time(self.corrected_time());
+        let scope = Scope { date: date_time.get(..8).unwrap_or_default(), region: &options.region };
+        headers.reserve(4);
+        headers.insert("x-oss-content-sha256", HeaderValue::from_static(UNSIGNED_PAYLOAD));
+        headers.insert("x-oss-date", date_time.parse()?);
+        if let Some(token) = &credentials.token {
+            let mut token = HeaderValue::from_str(token)?;
+            token.set_sensitive(true);
+            headers.insert("x-oss-security-token", token);
+        }
+        let request = Signable {
+            method: call.method.as_str(),
+            bucket: Some(&options.bucket),
+            key: call.key.map(Key::as_bytes),
+            query: call.query,
+            headers,
+        };
+        let canonical = sign::canonical_request(&request, &[]);
+        let text = sign::string_to_sign(&date_time, &scope, &canonical);
+        let key = self.shared.keys.get(&credentials.secret_key, &scope);
+        let signature = sign::signature(&key, &text);
+        let value = sign::authorization(&credentials.access_key, &scope, &[], &signature);
+        let mut value = HeaderValue::try_from(value)?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+        Ok(())
+    }
+
+    fn path_and_query(&self, call: &Call<'_>) -> String {
+        let key = call.key.map_or(&[][..], Key::as_bytes);
+        let mut target = String::with_capacity(self.shared.path_start.len() + key.len() + 64);
+        target.push_str(&self.shared.path_start);
+        push_encoded(&mut target, key, Slash::Kept);
+        for (index, (name, value)) in call.query.iter().enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            push_encoded(&mut target, name, Slash::Encoded);
+            if !value.is_empty() {
+                target.push('=');
+                push_encoded(&mut target, value, Slash::Encoded);
+            }
+        }
+        target
+    }
+}
+
+/// Whether temporary credentials that were refused are replaced by others.
+async fn renews(signer: Option<(&Arc<dyn CredentialsProvider>, Arc<Credentials>)>) -> bool {
+    let Some((provider, refused)) = signer.filter(|(_, refused)| refused.token.is_some()) else {
+        return false;
+    };
+    provider.expired(&refused);
+    provider.credentials().await.is_ok_and(|now| now != refused)
+}
+
+/// 3 to 63 of `a-z0-9-`, no hyphen at either end (OSS manual, "Bucket naming").
+fn is_bucket_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (3..=63).contains(&name.len())
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
