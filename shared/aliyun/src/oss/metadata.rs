@@ -11,6 +11,7 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::object::{Digests, ETag, ObjectHeaders, ObjectInfo};
 use ossferry_core::ports::PutOptions;
 use ossferry_http::parse_http_date;
+use ossferry_http::percent::encode_component;
 
 const PREFIX: &str = "x-oss-meta-";
 
@@ -44,6 +45,12 @@ pub(crate) fn write_headers(
     }
     if let Some(encryption) = &options.encryption {
         insert(HeaderName::from_static("x-oss-server-side-encryption"), encryption)?;
+    }
+    if !options.tags.is_empty() {
+        let encoded = |text: &str| encode_component(text.as_bytes());
+        let tags = options.tags.iter().map(|(name, value)| (encoded(name), encoded(value)));
+        let pairs: Vec<String> = tags.map(|(name, value)| format!("{name}={value}")).collect();
+        insert(HeaderName::from_static("x-oss-tagging"), &pairs.join("&"))?;
     }
     if let Some(md5) = options.content_md5 {
         insert(HeaderName::from_static("content-md5"), &STANDARD.encode(md5))?;
@@ -127,6 +134,7 @@ mod tests {
             headers: headers.clone(),
             storage_class: Some("IA".to_owned()),
             encryption: Some("KMS".to_owned()),
+            tags: vec![("team".to_owned(), "a&b".to_owned()), ("stage".to_owned(), "ü".to_owned())],
             content_md5: Some([0; 16]),
             forbid_overwrite: true,
         };
@@ -134,6 +142,7 @@ mod tests {
         assert_eq!(written["content-md5"], "AAAAAAAAAAAAAAAAAAAAAA==");
         assert_eq!(written["x-oss-forbid-overwrite"], "true");
         assert_eq!(written["x-oss-server-side-encryption"], "KMS");
+        assert_eq!(written["x-oss-tagging"], "team=a%26b&stage=%C3%BC");
         let read = object_info(&written, 7);
         assert_eq!((read.size, read.headers), (7, headers));
         assert_eq!(read.storage_class.as_deref(), Some("IA"));

@@ -28,6 +28,8 @@ pub struct PutOptions {
     pub storage_class: Option<String>,
     /// `x-oss-server-side-encryption`: `AES256` or `KMS`.
     pub encryption: Option<String>,
+    /// `x-oss-tagging`: at most 10 tags, names of up to 128 bytes, values of up to 256.
+    pub tags: Vec<(String, String)>,
     /// MD5 of the bytes, so that OSS itself refuses wrong ones. Not used by an upload.
     pub content_md5: Option<[u8; 16]>,
     /// Refuse with `AlreadyExists` where the key exists. OSS ignores it on a versioned bucket.
