@@ -17,9 +17,9 @@ pub(crate) fn from_http_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp(i64::try_from(millis).ok()?))
 }
 
-/// `2022-12-28T10:27:41.000Z`, as in listings and errors.
+/// `2022-12-28T10:27:41.000Z`, as in listings and errors: whole seconds, and zeros after them.
 pub(crate) fn list_date(time: Timestamp) -> String {
-    time.to_string()
+    Timestamp(time.0 - time.0.rem_euclid(1_000)).to_string()
 }
 
 /// Reads `20221228T102741Z`, as in `x-oss-date` of the V4 signature.
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(http_date(time), "Wed, 28 Dec 2022 10:27:41 GMT");
         assert_eq!(from_http_date(&http_date(time)), Some(time));
         assert_eq!(from_signing_date("20221228T102741Z"), Some(time));
-        assert_eq!(list_date(time), "2022-12-28T10:27:41.000Z");
+        assert_eq!(list_date(Timestamp(time.0 + 999)), "2022-12-28T10:27:41.000Z");
         for wrong in
             ["", "20221228T102741", "2022-12-28T10:27", "20221328T102741Z", "+0221228T102741Z"]
         {

@@ -119,14 +119,13 @@ impl Call<'_> {
             xml.text("Bucket", &self.bucket.name);
             xml.name("KeyMarker", key_marker.as_bytes());
             xml.text("UploadIdMarker", id_marker);
-            if let (true, Some(last)) = (truncated, shown.last()) {
-                let (key, upload_id) = match last {
-                    Shown::Upload(name, _) => (name.key.as_bytes(), name.upload_id.as_str()),
-                    Shown::CommonPrefix(prefix) => (*prefix, ""),
-                };
-                xml.name("NextKeyMarker", key);
-                xml.text("NextUploadIdMarker", upload_id);
-            }
+            let (next_key, next_upload_id) = match shown.last().filter(|_| truncated) {
+                Some(Shown::Upload(name, _)) => (name.key.as_bytes(), name.upload_id.as_str()),
+                Some(Shown::CommonPrefix(prefix)) => (*prefix, ""),
+                None => (&[][..], ""),
+            };
+            xml.name("NextKeyMarker", next_key);
+            xml.text("NextUploadIdMarker", next_upload_id);
             xml.name("Delimiter", &query.delimiter);
             xml.name("Prefix", &query.prefix);
             xml.value("MaxUploads", uploads_max);

@@ -102,6 +102,7 @@ impl ObjectCall<'_> {
             xml.value("LastModified", list_date(part.modified));
         });
         let mut answer = document(StatusCode::OK, xml.finish());
+        insert_etag(answer.headers_mut(), &part.etag);
         insert_crc(answer.headers_mut(), part.crc64_ecma);
         self.call.bucket.put_part(&name, number, part)?;
         Ok(answer)
@@ -200,9 +201,7 @@ impl ObjectCall<'_> {
             xml.text("UploadId", &name.upload_id);
             xml.value("StorageClass", upload.metadata.storage_class.as_str());
             xml.value("PartNumberMarker", marker);
-            if let Some((number, _)) = shown.last() {
-                xml.value("NextPartNumberMarker", number);
-            }
+            xml.value("NextPartNumberMarker", shown.last().map_or(marker, |(number, _)| **number));
             xml.value("MaxParts", parts_max);
             xml.value("IsTruncated", shown.len() < after.len());
             for (number, part) in shown {

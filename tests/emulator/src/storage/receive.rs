@@ -87,8 +87,9 @@ async fn receive_large(
     // One piece is hashed and written while the next one arrives.
     let mut job = writing.spawn(first);
     loop {
-        let (pieces, _, ended) = gather(body).await?;
+        let gathered = gather(body).await;
         let writing = joined(job).await?;
+        let (pieces, _, ended) = gathered?;
         if writing.hashes.bytes > bytes_max {
             return Err(ReceiveError::TooLarge);
         }
