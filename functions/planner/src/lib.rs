@@ -1,1 +1,83 @@
 //! The planner function: walks the source, joins it with the target, commits tasks.
+//!
+//! A library that a host calls: [`Planner::begin`] for a trigger, [`Planner::handle`] for each message
+//! of the planners' queue. It reads no clock and no environment of its own.
+
+mod begin;
+mod deadline;
+mod drafts;
+mod error;
+mod judge;
+mod keyed;
+mod leftovers;
+mod lister;
+mod open;
+mod opening;
+mod pass_plan;
+mod retry;
+mod serial;
+mod split;
+mod walk;
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use ossferry_core::ports::{Source, Target};
+use ossferry_ledger::messages::Message;
+use ossferry_ledger::{Handled, Invocation, Ledger};
+
+pub use begin::Trigger;
+pub use error::{KeyCount, PlanError, Refusal};
+
+use pass_plan::PassPlans;
+
+/// Whether a further slice would be walked at once, so that splitting one is worth its requests.
+pub type Appetite = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What a planner is made of.
+pub struct PlannerParts {
+    /// The completion table and its queues.
+    pub ledger: Ledger,
+    /// Where objects come from: the source of the passes whose messages are handled.
+    pub source: Arc<dyn Source>,
+    /// Where they go.
+    pub target: Arc<dyn Target>,
+    /// Asked before a slice is split.
+    pub appetite: Appetite,
+}
+
+/// Walks slices and opens uploads. One planner may handle many messages at once.
+pub struct Planner {
+    ledger: Ledger,
+    source: Arc<dyn Source>,
+    target: Arc<dyn Target>,
+    appetite: Appetite,
+    plans: PassPlans,
+}
+
+impl Planner {
+    /// A planner over these parts.
+    pub fn new(parts: PlannerParts) -> Self {
+        let PlannerParts { ledger, source, target, appetite } = parts;
+        Self { ledger, source, target, appetite, plans: PassPlans::default() }
+    }
+
+    /// Works on one message of the planners' queue, until it is done or the invocation's deadline
+    /// comes near; then the rest is handed on with a message of its own.
+    ///
+    /// After `Err` the message may be delivered again: everything here may be repeated.
+    pub async fn handle(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, PlanError> {
+        // Boxed, so that a host's compiler sees that the work may move between threads.
+        match message {
+            Message::Slice(slice) => self.walk_slice(slice, invocation).boxed().await,
+            Message::Upload(task) => self.open_upload(task, invocation).boxed().await,
+            Message::Task(_) | Message::Range { .. } => {
+                Err(PlanError::NotForPlanners(message.to_text()))
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What is to be done about each key: from the listings where they tell, else by asking.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, StreamExt, stream};
+use ossferry_core::compare::{TargetHead, Verdict, decide, decide_after_head};
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::key::Key;
+use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo};
+use ossferry_core::outcome::Outcome;
+use ossferry_core::ports::{Source, Target};
+use ossferry_ledger::lists::{Action, Expected, PlannedObject};
+
+use crate::drafts::{Drafts, Passed};
+use crate::pass_plan::PassPlan;
+use crate::walk::Halt;
+
+/// HEAD requests of one slice in flight at once.
+pub(crate) const HEADS: usize = 32;
+
+/// What is to be done about a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Ruling {
+    Pass(Passed),
+    Plan { expected: Expected, action: Action },
+}
+
+impl Ruling {
+    /// The planner knows the outcome already; the copier records it.
+    pub(crate) fn record(outcome: Outcome, reason: impl Into<String>) -> Self {
+        let action = Action::Record { outcome, reason: reason.into() };
+        Self::Plan { expected: Expected::Unknown, action }
+    }
+}
+
+/// A key of the source, in its turn.
+pub(crate) struct Sighting {
+    pub(crate) entry: Entry,
+    pub(crate) standing: Standing,
+    /// Whether the target was asked for it alone, because no listing of it could be joined.
+    pub(crate) is_headed: bool,
+}
+
+/// How far a key's ruling is.
+pub(crate) enum Standing {
+    Ruled(Ruling),
+    /// The target must be asked.
+    Unclear {
+        target_key: Key,
+    },
+}
+
+impl Sighting {
+    /// Counts and plans. In the order of the walk.
+    pub(crate) fn settle(self, drafts: &mut Drafts) {
+        let Self { entry, standing, is_headed } = self;
+        if is_headed {
+            drafts.count_head();
+        }
+        let ruling = match standing {
+            Standing::Ruled(ruling) => ruling,
+            // Never so: everything unclear was asked before. A copier looks again.
+            Standing::Unclear { .. } => Ruling::Plan {
+                expected: Expected::Unknown,
+                action: Action::Copy { forbid_overwrite: false },
+            },
+        };
+        match ruling {
+            Ruling::Pass(passed) => drafts.pass(entry.key, entry.size, passed),
+            Ruling::Plan { expected, action } => drafts.plan(PlannedObject {
+                key: entry.key,
+                size: entry.size,
+                etag: entry.etag,
+                last_modified: entry.last_modified,
+                storage_class: entry.storage_class,
+                expected,
+                action,
+            }),
+        }
+    }
+}
+
+/// Rules on keys of one pass.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    pub(crate) plan: Arc<PassPlan>,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) target: Arc<dyn Target>,
+}
+
+impl Judge {
+    /// Rules by the listings, as far as they tell.
+    pub(crate) fn sight(&self, entry: Entry, target_key: Key, target: Option<&Entry>) -> Sighting {
+        let standing = if self.plan.filter.admits(&entry) {
+            let past = self.plan.past(&entry.key);
+            match ruling(decide(&self.plan.context, past, &entry, &target_key, target)) {
+                Ok(ruling) => Standing::Ruled(ruling),
+                Err(_) => Standing::Unclear { target_key },
+            }
+        } else {
+            Standing::Ruled(Ruling::Pass(Passed::Filtered))
+        };
+        Sighting { entry, standing, is_headed: false }
+    }
+
+    /// A key that the target's listing did not reach.
+    pub(crate) fn sight_unlisted(&self, entry: Entry, target_key: Key) -> Sighting {
+        if self.plan.filter.admits(&entry) {
+            Sighting { entry, standing: Standing::Unclear { target_key }, is_headed: true }
+        } else {
+            let standing = Standing::Ruled(Ruling::Pass(Passed::Filtered));
+            Sighting { entry, standing, is_headed: false }
+        }
+    }
+
+    /// Asks about everything unclear, several at once.
+    pub(crate) async fn resolve(&self, sightings: &mut [Sighting]) -> Result<(), Halt> {
+        let unclear = sightings.iter().enumerate().filter_map(|(at, sighting)| {
+            let Standing::Unclear { target_key } = &sighting.standing else { return None };
+            Some((at, &sighting.entry, target_key, sighting.is_headed))
+        });
+        let unclear: Vec<_> = unclear.collect();
+        if unclear.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<(usize, Result<Ruling, Halt>)> = stream::iter(unclear)
+            .map(|(at, entry, target_key, is_headed)| {
+                // Boxed, so that the compiler sees that the whole step may move between threads.
+                async move { (at, self.ask(entry, target_key, is_headed).await) }.boxed()
+            })
+            .buffer_unordered(HEADS)
+            .collect()
+            .await;
+        for (at, ruling) in asked {
+            sightings[at].standing = Standing::Ruled(ruling?);
+        }
+        Ok(())
+    }
+
+    /// Asks the target about one key, then the source where that does not tell either.
+    async fn ask(
+        &self,
+        entry: &Entry,
+        target_key: &Key,
+        is_unlisted: bool,
+    ) -> Result<Ruling, Halt> {
+        if let Some(objection) = target_key.oss_objection() {
+            return Ok(Ruling::record(Outcome::Unsupported, objection));
+        }
+        match self.target.head(target_key).await {
+            Ok(info) => self.weigh(entry, target_key, info.as_ref(), is_unlisted).await,
+            Err(error) => refused_head("target", &error),
+        }
+    }
+
+    /// Rules by what a HEAD of the target said. `is_unlisted`: no listing was looked at before.
+    pub(crate) async fn weigh(
+        &self,
+        entry: &Entry,
+        target_key: &Key,
+        info: Option<&ObjectInfo>,
+        is_unlisted: bool,
+    ) -> Result<Ruling, Halt> {
+        let (context, past) = (&self.plan.context, self.plan.past(&entry.key));
+        if is_unlisted {
+            let listed = info.map(|info| listed_as(target_key, info));
+            let verdict = decide(context, past, entry, target_key, listed.as_ref());
+            if let Ok(ruling) = ruling(verdict) {
+                return Ok(ruling);
+            }
+        }
+        // Whether the mirror rule fetched the target's object is not known here; one that may be the
+        // application's own is left alone.
+        let head = TargetHead { info, is_mirrored: false };
+        if let Ok(ruling) = ruling(decide_after_head(context, past, entry, head, None)) {
+            return Ok(ruling);
+        }
+        let digests = match self.source.head(&entry.key).await {
+            Ok(info) => info.digests,
+            Err(error) if error.kind == ErrorKind::NoSuchKey => Digests::default(),
+            Err(error) => return refused_head("source", &error),
+        };
+        let verdict = decide_after_head(context, past, entry, head, Some(&digests));
+        Ok(ruling(verdict).unwrap_or(Ruling::Plan {
+            expected: Expected::Unknown,
+            action: Action::Copy { forbid_overwrite: false },
+        }))
+    }
+}
+
+/// The verdict is to ask further.
+struct NeedsHead;
+
+fn ruling(verdict: Verdict) -> Result<Ruling, NeedsHead> {
+    Ok(match verdict {
+        Verdict::SkipEqual => Ruling::Pass(Passed::Equal),
+        Verdict::SkipExists => Ruling::Pass(Passed::Exists),
+        Verdict::SkipDeleted => Ruling::Pass(Passed::Deleted),
+        Verdict::Copy { expected_target, forbid_overwrite } => {
+            let action = Action::Copy { forbid_overwrite };
+            Ruling::Plan { expected: expected(expected_target), action }
+        }
+        Verdict::Record(outcome, reason) => Ruling::record(outcome, reason),
+        Verdict::NeedHead | Verdict::NeedSourceHead => return Err(NeedsHead),
+    })
+}
+
+/// An object without an `ETag` cannot be named in a row, where an empty text means that none is there.
+fn expected(target: Option<ETag>) -> Expected {
+    match target {
+        None => Expected::Absent,
+        Some(etag) if etag.as_str().is_empty() => Expected::Unknown,
+        Some(etag) => Expected::Present(etag),
+    }
+}
+
+/// One object's HEAD that was refused fails that object; what concerns all stops the walk.
+pub(crate) fn refused_head(end: &'static str, error: &PortError) -> Result<Ruling, Halt> {
+    if error.kind.concerns_every_object() || error.is_transient() {
+        return Err(Halt::of_port(end, error));
+    }
+    Ok(Ruling::record(Outcome::Failed, format!("{end}: {error}")))
+}
+
+fn listed_as(key: &Key, info: &ObjectInfo) -> Entry {
+    Entry {
+        key: key.clone(),
+        size: info.size,
+        etag: info.etag.clone(),
+        last_modified: info.last_modified,
+        storage_class: info.storage_class.clone(),
+        archived: false,
+    }
+}
+
+/// What a listing would say of an object of the source.
+pub(crate) fn source_listed_as(key: &Key, info: &ObjectInfo) -> Entry {
+    listed_as(key, info)
+}

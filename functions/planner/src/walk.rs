@@ -1,0 +1,277 @@
+//! One invocation's walk over one slice: taken, walked until its end or the deadline, handed on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::join::BadListing;
+use ossferry_core::meter::{Meter, Requests};
+use ossferry_core::ports::{ListingOrder, Page};
+use ossferry_ledger::ids::SliceRef;
+use ossferry_ledger::lease::Hold;
+use ossferry_ledger::rows::{PassKind, SliceClaim, SliceRow};
+use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
+use tokio::time::{Instant, timeout_at};
+
+use crate::deadline::work_until;
+use crate::drafts::{Cuts, Drafts, SliceWrite};
+use crate::judge::{Judge, Sighting};
+use crate::lister::{Bound, Lister};
+use crate::{Appetite, PlanError, Planner};
+
+/// A slice that another walks is looked at again after at most this.
+const LOOK_AGAIN_MAX: Duration = Duration::from_mins(1);
+
+/// A slice whose store failed is walked on after this, doubled with each planner in vain.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// How a walk ended without an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// At the slice's end: everything is committed.
+    Listed,
+    /// Near the deadline: everything looked at is committed, the rest is to be handed on.
+    Deadline,
+    /// With its pass, which somebody ended meanwhile.
+    WithPass,
+}
+
+/// Why a walk ended early.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The ledger failed, or the slice is another's now.
+    Ledger(LedgerError),
+    /// Going on is pointless or would be wrong: the pass stops for this reason.
+    Stop(String),
+    /// A store failed for now.
+    Later { reason: String, retry_after: Option<Duration> },
+}
+
+impl From<LedgerError> for Halt {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl Halt {
+    /// An error of a listing, or one that concerns every object. What will not change stops the pass.
+    pub(crate) fn of_port(end: &'static str, error: &PortError) -> Self {
+        if error.is_transient() && !error.kind.concerns_every_object() {
+            let retry_after = error.retry_after;
+            return Self::Later { reason: format!("{end}: {error}"), retry_after };
+        }
+        let remedy = match error.kind {
+            ErrorKind::OutOfOrder => UNORDERED,
+            _ => "",
+        };
+        Self::Stop(format!("{end}: {error}{remedy}"))
+    }
+
+    /// A page that cannot be what was asked for.
+    pub(crate) fn of_listing(end: &'static str, bad: &BadListing) -> Self {
+        let remedy = match bad {
+            BadListing::OutOfOrder { .. } => UNORDERED,
+            BadListing::Misplaced { .. } => "",
+        };
+        Self::Stop(format!("{end}: {bad}{remedy}"))
+    }
+}
+
+const UNORDERED: &str = ": the store does not list by the bytes of its keys, so that key ranges of \
+                         it cannot be trusted; take listing_order out of the job file";
+
+/// A slice that this invocation holds.
+pub(crate) struct Walk {
+    pub(crate) ledger: Ledger,
+    pub(crate) slice: SliceRef,
+    pub(crate) hold: Hold,
+    /// As taken. Its bounds, cursor and counts go on in the fields below.
+    pub(crate) row: SliceRow,
+    /// The last key that belongs; a split lowers it.
+    pub(crate) until: Bound,
+    pub(crate) judge: Judge,
+    pub(crate) drafts: Drafts,
+    pub(crate) appetite: Appetite,
+    pub(crate) stop_at: Instant,
+    source_meter: Arc<Meter>,
+    target_meter: Arc<Meter>,
+    requests: Requests,
+}
+
+impl Planner {
+    pub(crate) async fn walk_slice(
+        &self,
+        slice: &SliceRef,
+        invocation: &Invocation,
+    ) -> Result<Handled, PlanError> {
+        let pass = self.ledger.pass(&slice.pass).await?;
+        if pass.state.is_final() {
+            return Ok(Handled::Done);
+        }
+        let plan = self.plan_of(&pass).await?;
+        let window = plan.window;
+        let claimant = self.ledger.claimant_of(invocation);
+        let (row, claim) = self.ledger.take_slice(slice, &claimant).await?;
+        match claim {
+            SliceClaim::Leased(until) => {
+                let left = until.since(self.ledger.now());
+                return Ok(Handled::Later(left.min(LOOK_AGAIN_MAX)));
+            }
+            SliceClaim::Walked(_) => {
+                // Whoever walked it may have died before its last messages were sent.
+                self.ledger.settle(slice, window).await?;
+                return Ok(Handled::Done);
+            }
+            SliceClaim::GivenUp => return Ok(Handled::Done),
+            SliceClaim::Mine => {}
+        }
+        let source_meter = Arc::<Meter>::default();
+        let target_meter = Arc::<Meter>::default();
+        let is_serial =
+            plan.kind != PassKind::Retry && self.source.profile().order == ListingOrder::Serial;
+        let cuts = if is_serial { Cuts::AtPageEnds } else { Cuts::AfterAnyKey };
+        let walk = Walk {
+            ledger: self.ledger.clone(),
+            slice: slice.clone(),
+            hold: Hold { owner: claimant.owner.clone(), fence: row.lease.fence },
+            until: Bound::at(row.until.clone()),
+            drafts: Drafts::new(&row, plan.batch_limits, cuts),
+            judge: Judge {
+                plan,
+                source: self.source.metered(source_meter.clone()),
+                target: self.target.metered(target_meter.clone()),
+            },
+            appetite: self.appetite.clone(),
+            stop_at: work_until(invocation, self.ledger.now()),
+            requests: row.walked.requests.clone(),
+            row,
+            source_meter,
+            target_meter,
+        };
+        walk.run(cuts).await
+    }
+}
+
+impl Walk {
+    async fn run(mut self, cuts: Cuts) -> Result<Handled, PlanError> {
+        let ended = match (self.misfit(cuts), self.judge.plan.kind, cuts) {
+            (Some(reason), ..) => Err(Halt::Stop(reason)),
+            (None, PassKind::Retry, _) => self.walk_outstanding().await,
+            (None, _, Cuts::AtPageEnds) => self.walk_serial().await,
+            (None, _, Cuts::AfterAnyKey) => self.walk_keyed().await,
+        };
+        let ended = match ended {
+            // What was looked at is saved; what comes next is the same again, later.
+            Err(Halt::Later { reason, retry_after }) => match self.commit(true, false).await {
+                Ok(()) => Err(Halt::Later { reason, retry_after }),
+                Err(halt) => Err(halt),
+            },
+            ended => ended,
+        };
+        self.conclude(ended).await
+    }
+
+    /// Why this row cannot be walked on: the source lists otherwise than when the row was written.
+    fn misfit(&self, cuts: Cuts) -> Option<String> {
+        let row = &self.row;
+        let is_cut = row.after.is_some() || row.until.is_some() || row.cursor.is_some();
+        let is_misfit = match cuts {
+            Cuts::AfterAnyKey => row.token.is_some(),
+            Cuts::AtPageEnds => is_cut,
+        };
+        is_misfit.then(|| {
+            "the pass began with another listing order of its source: begin a new pass".to_owned()
+        })
+    }
+
+    async fn conclude(self, ended: Result<Ended, Halt>) -> Result<Handled, PlanError> {
+        let Self { ledger, slice, hold, .. } = &self;
+        match ended {
+            Ok(Ended::Listed | Ended::WithPass) => {}
+            Ok(Ended::Deadline) => ledger.hand_on_slice(slice, hold, Duration::ZERO).await?,
+            Err(Halt::Stop(reason)) => {
+                tracing::error!(slice = %slice.slice, reason, "slice stopped");
+                ledger.stop_slice(slice, hold, &reason).await?;
+            }
+            Err(Halt::Later { reason, retry_after }) => {
+                let delay = retry_after.unwrap_or_else(|| self.patience());
+                tracing::warn!(slice = %slice.slice, reason, ?delay, "slice handed on");
+                ledger.hand_on_slice(slice, hold, delay).await?;
+            }
+            Err(Halt::Ledger(LedgerError::LeaseLost(lost))) => {
+                tracing::debug!(slice = %slice.slice, %lost, "slice taken over");
+            }
+            Err(Halt::Ledger(error)) if error.is_transient() => {
+                tracing::warn!(slice = %slice.slice, %error, "slice handed on");
+                ledger.hand_on_slice(slice, hold, self.patience()).await?;
+            }
+            Err(Halt::Ledger(error)) => return Err(error.into()),
+        }
+        Ok(Handled::Done)
+    }
+
+    fn patience(&self) -> Duration {
+        let doublings = u32::try_from(self.row.idle_hops.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 1_u32.checked_shl(doublings.min(16)).unwrap_or(u32::MAX);
+        RETRY_AFTER.saturating_mul(factor).min(RETRY_AFTER_MAX)
+    }
+
+    /// Asks about what is unclear, then counts and plans everything, in order.
+    pub(crate) async fn settle(&mut self, sightings: &mut Vec<Sighting>) -> Result<(), Halt> {
+        self.judge.resolve(sightings).await?;
+        for sighting in sightings.drain(..) {
+            sighting.settle(&mut self.drafts);
+        }
+        Ok(())
+    }
+
+    /// Commits what is due. Answers why the walk ends here, if it does.
+    pub(crate) async fn rest(&mut self) -> Result<Option<Ended>, Halt> {
+        let is_late = Instant::now() >= self.stop_at;
+        if !is_late && !self.drafts.is_due() {
+            return Ok(None);
+        }
+        if self.ledger.pass(&self.slice.pass).await?.state.is_final() {
+            return Ok(Some(Ended::WithPass));
+        }
+        self.commit(is_late, false).await?;
+        Ok(is_late.then_some(Ended::Deadline))
+    }
+
+    /// Commits everything: the slice ends here.
+    pub(crate) async fn finish(&mut self) -> Result<Ended, Halt> {
+        if self.ledger.pass(&self.slice.pass).await?.state.is_final() {
+            return Ok(Ended::WithPass);
+        }
+        self.commit(true, true).await?;
+        Ok(Ended::Listed)
+    }
+
+    async fn commit(&mut self, all: bool, listed: bool) -> Result<(), Halt> {
+        let counted =
+            Requests { source: self.source_meter.take(), target: self.target_meter.take() };
+        self.requests.add(&counted);
+        let to = SliceWrite {
+            ledger: &self.ledger,
+            slice: &self.slice,
+            hold: &self.hold,
+            window: self.judge.plan.window,
+        };
+        self.drafts.commit(&to, self.requests.clone(), all, listed).await?;
+        Ok(())
+    }
+
+    /// The next page, unless the deadline comes first: then `None`, for [`Walk::rest`] to end the walk.
+    pub(crate) async fn next_page(
+        &self,
+        lister: &mut Lister,
+        end: &'static str,
+    ) -> Result<Option<Page>, Halt> {
+        match timeout_at(self.stop_at, lister.next()).await {
+            Err(_) => Ok(None),
+            Ok(Ok(page)) => Ok(Some(page)),
+            Ok(Err(error)) => Err(Halt::of_port(end, &error)),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The planner over SQLite, a scripted source and a scripted target.
+
+mod beginning;
+mod crash;
+mod crashes;
+mod opening;
+mod retrying;
+mod serial;
+mod source;
+mod splitting;
+mod target;
+mod walking;
+mod world;
