@@ -1,0 +1,182 @@
+//! A batch: its objects side by side, its results in one row, the rest handed back.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use ossferry_core::outcome::Outcome;
+use ossferry_ledger::ids::TaskRef;
+use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
+use ossferry_ledger::rows::TaskState;
+use ossferry_ledger::{ClaimedTask, Handled, TaskClaim};
+use tokio::time::timeout_at;
+
+use crate::copier::{Copier, CopyError};
+use crate::flight::{Onward, fly};
+use crate::object::{Ended, copy_object};
+use crate::reaction::Trouble;
+use crate::session::{PassWork, Session};
+
+/// An object to copy: its index, itself, and whether the target is to refuse to overwrite.
+type Due<'a> = (u32, &'a PlannedObject, bool);
+
+/// What came of a batch so far.
+#[derive(Default)]
+struct Outcomes {
+    results: Vec<ObjectResult>,
+    /// Objects that go back with an error that may pass.
+    back: Vec<(u32, Trouble)>,
+    /// Objects that were cut off when the time was up.
+    cut_off: Vec<u32>,
+    /// A refusal that concerns every object.
+    stop: Option<Trouble>,
+}
+
+impl Outcomes {
+    fn land(&mut self, index: u32, ended: Option<Ended>) -> Onward {
+        match ended {
+            Some(Ended::Result(result)) => self.results.push(result),
+            Some(Ended::Back(trouble)) => self.back.push((index, trouble)),
+            Some(Ended::Stop(trouble)) => self.stop = Some(trouble),
+            None => self.cut_off.push(index),
+        }
+        if self.stop.is_some() { Onward::Drain } else { Onward::Start }
+    }
+
+    /// After many claims in a row that moved nothing, what would go back has failed.
+    fn lose_patience(&mut self) {
+        if !self.results.is_empty() {
+            return;
+        }
+        for (index, trouble) in std::mem::take(&mut self.back) {
+            let reason = format!("{trouble}, over many invocations");
+            self.results.push(ObjectResult::plain(index, Outcome::Failed, reason));
+        }
+        // Alone in an invocation of its own it would fare no better the next time.
+        let reason = "did not get through in an invocation's time: raise limits.task_seconds or \
+                      lower limits.split_bytes";
+        for index in std::mem::take(&mut self.cut_off) {
+            self.results.push(ObjectResult::plain(index, Outcome::Failed, reason));
+        }
+    }
+}
+
+/// Claims a batch, copies what is left of it, records, and hands back what did not get done.
+pub(crate) async fn copy_batch(
+    copier: &Copier,
+    session: &Session,
+    task: &TaskRef,
+) -> Result<Handled, CopyError> {
+    let claimed = match session.ledger.take_task(task, &session.claimant).await? {
+        TaskClaim::Over => return Ok(Handled::Done),
+        TaskClaim::Leased(until) => return Ok(session.later(until)),
+        TaskClaim::Mine(claimed) => claimed,
+    };
+    let work = copier.work_of(claimed.pass.clone())?;
+    let mut outcomes = Outcomes::default();
+    let due = sort_out(&claimed, &mut outcomes.results);
+    if claimed.row.is_careful() {
+        copy_carefully(session, &work, &claimed, &due, &mut outcomes).await?;
+    } else {
+        copy_side_by_side(session, &work, &claimed, &due, &mut outcomes).await;
+    }
+    if let Some(trouble) = &outcomes.stop {
+        session.stop_pass(task.pass(), trouble).await?;
+    } else if claimed.row.is_out_of_patience() {
+        outcomes.lose_patience();
+    }
+    record(session, &work, &claimed, outcomes).await
+}
+
+/// Splits what is left into what needs no request, and what is to be copied, in the order of the plan.
+fn sort_out<'a>(claimed: &'a ClaimedTask, results: &mut Vec<ObjectResult>) -> Vec<Due<'a>> {
+    let mut due = Vec::with_capacity(claimed.rest.len());
+    for &index in &claimed.rest {
+        let Some(object) = claimed.objects.get(index as usize) else { continue };
+        match &object.action {
+            Action::Record { outcome, reason } => {
+                results.push(ObjectResult::plain(index, *outcome, reason.as_str()));
+            }
+            Action::Copy { .. } if claimed.row.is_poison(index) => {
+                let reason = "workers died at this object";
+                results.push(ObjectResult::plain(index, Outcome::Failed, reason));
+            }
+            Action::Copy { forbid_overwrite } => due.push((index, object, *forbid_overwrite)),
+        }
+    }
+    due
+}
+
+async fn copy_side_by_side(
+    session: &Session,
+    work: &PassWork,
+    claimed: &ClaimedTask,
+    due: &[Due<'_>],
+    outcomes: &mut Outcomes,
+) {
+    let load = work.load(claimed.row.fruitless);
+    let bytes_of = |place: usize| due[place].1.size;
+    // By their places in the list: an index has no lifetime that the compiler could stumble over.
+    let copy = |place: usize| {
+        let (index, object, forbid) = due[place];
+        copy_object(session, work, index, object, forbid).boxed()
+    };
+    fly(session, load, 0..due.len(), bytes_of, copy, |place, ended| {
+        outcomes.land(due[place].0, ended)
+    })
+    .await;
+}
+
+/// One object at a time, each noted before it is begun: workers have died at this batch.
+async fn copy_carefully(
+    session: &Session,
+    work: &PassWork,
+    claimed: &ClaimedTask,
+    due: &[Due<'_>],
+    outcomes: &mut Outcomes,
+) -> Result<(), CopyError> {
+    for &(index, object, forbid) in due {
+        if session.is_closing() {
+            break;
+        }
+        let permit = session.in_flight.acquire();
+        let Ok(Ok(_permit)) = timeout_at(session.closing_at, permit).await else { break };
+        session.ledger.note_in_work(claimed, Some(index)).await?;
+        let copied = copy_object(session, work, index, object, forbid);
+        let ended = timeout_at(session.cut_off_at, copied).await.ok();
+        if outcomes.land(index, ended) != Onward::Start {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn record(
+    session: &Session,
+    work: &PassWork,
+    claimed: &ClaimedTask,
+    outcomes: Outcomes,
+) -> Result<Handled, CopyError> {
+    let Outcomes { mut results, back, .. } = outcomes;
+    results.sort_unstable_by_key(|result| result.index);
+    let fruitless = if results.is_empty() { claimed.row.fruitless } else { 0 };
+    let retry_after = back
+        .iter()
+        .map(|(_, trouble)| Session::hand_back_pause(fruitless, trouble))
+        .max()
+        .unwrap_or(Duration::ZERO);
+    let requests = session.take_requests();
+    let ledger = &session.ledger;
+    let state = ledger.record_task(claimed, &results, requests, retry_after, work.window()).await?;
+    let left = claimed.rest.len() - results.len();
+    let task = &claimed.task;
+    if state == TaskState::Planned {
+        let cause = back.first().map(|(_, trouble)| trouble.to_string());
+        tracing::info!(%task, done = results.len(), left, cause, "copy batch: rest handed back");
+    } else {
+        tracing::debug!(%task, done = results.len(), "copy batch: done");
+    }
+    if results.iter().any(|result| result.outcome == Some(Outcome::Failed)) {
+        session.stop_if_too_many_failed(task.pass(), work).await?;
+    }
+    Ok(Handled::Done)
+}

@@ -1,0 +1,333 @@
+//! One whole object: one GET to one PUT, and what becomes of it when something goes wrong.
+
+use futures::StreamExt;
+use ossferry_core::carry::{Carried, carry};
+use ossferry_core::compare::{needs_provenance, provenance_of};
+use ossferry_core::job::Encryption;
+use ossferry_core::key::Key;
+use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
+use ossferry_core::outcome::Outcome;
+use ossferry_core::ports::{ObjectBody, OpenObject};
+use ossferry_core::proof::{Held, Streamed, Verified, check};
+use ossferry_ledger::lists::{Expected, ObjectResult, PlannedObject};
+
+use crate::proof::{digests_of_put, same_bytes};
+use crate::reaction::{Reaction, Trouble, reaction};
+use crate::session::{PassWork, Session};
+use crate::tap::Tap;
+
+/// A source object that changed so often while it was copied is left to the next pass.
+pub(crate) const CHANGES_MAX: u32 = 3;
+
+/// Bytes that did not agree so often are a failure, not an accident.
+pub(crate) const WRONG_BYTES_MAX: u32 = 3;
+
+/// How the work on one object ended.
+pub(crate) enum Ended {
+    /// With an outcome.
+    Result(ObjectResult),
+    /// With an error that may pass: the object goes back with the rest.
+    Back(Trouble),
+    /// With a refusal that concerns every object.
+    Stop(Trouble),
+}
+
+/// Attempts that failed, by why.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tries {
+    pub(crate) transient: u32,
+    pub(crate) wrong_bytes: u32,
+    changes: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    /// Ask the source what the object is now.
+    Pin,
+    Copy,
+    /// Find out what stands under the key at the target.
+    Look,
+}
+
+/// The object's bytes, read to their end.
+struct WholeRead {
+    source: Digests,
+    streamed: Streamed,
+}
+
+struct ObjectCopy<'a> {
+    session: &'a Session,
+    work: &'a PassWork,
+    index: u32,
+    object: &'a PlannedObject,
+    target_key: Key,
+    forbid_overwrite: bool,
+    step: Step,
+    pin: Option<Pin>,
+    size: u64,
+    /// Of the pinned object.
+    read: Option<WholeRead>,
+    tries: Tries,
+}
+
+/// Copies one object and proves it. Nothing of it is in flight once this returns.
+pub(crate) async fn copy_object(
+    session: &Session,
+    work: &PassWork,
+    index: u32,
+    object: &PlannedObject,
+    forbid_overwrite: bool,
+) -> Ended {
+    let plain = |outcome, reason: &str| Ended::Result(ObjectResult::plain(index, outcome, reason));
+    let Some(target_key) = work.job.target_key(&object.key) else {
+        return plain(Outcome::Failed, "the key does not begin with the prefix of the source");
+    };
+    if let Some(objection) = target_key.oss_objection() {
+        return plain(Outcome::Unsupported, objection);
+    }
+    let pin = object.etag.clone().map(|etag| Pin { etag });
+    let mut copy = ObjectCopy {
+        session,
+        work,
+        index,
+        object,
+        target_key,
+        forbid_overwrite,
+        step: if pin.is_some() { Step::Copy } else { Step::Pin },
+        pin,
+        size: object.size,
+        read: None,
+        tries: Tries::default(),
+    };
+    copy.run().await
+}
+
+impl ObjectCopy<'_> {
+    async fn run(&mut self) -> Ended {
+        loop {
+            let ended = match self.take_step().await {
+                Ok(result) => result.map(Ended::Result),
+                Err(trouble) => {
+                    let key = &self.object.key;
+                    tracing::debug!(%key, %trouble, "copy object: attempt failed");
+                    self.react(trouble).await
+                }
+            };
+            if let Some(ended) = ended {
+                return ended;
+            }
+        }
+    }
+
+    async fn take_step(&mut self) -> Result<Option<ObjectResult>, Trouble> {
+        match self.step {
+            Step::Pin => self.pin_anew().await,
+            Step::Copy => self.copy_once().await,
+            Step::Look => self.look_at_target().await.map(Some),
+        }
+    }
+
+    async fn react(&mut self, trouble: Trouble) -> Option<Ended> {
+        match reaction(&trouble) {
+            Reaction::Record(outcome) => Some(self.plain(outcome, trouble.to_string())),
+            Reaction::StopPass => Some(Ended::Stop(trouble)),
+            Reaction::Back => Some(Ended::Back(trouble)),
+            Reaction::UploadGone => Some(self.plain(Outcome::Failed, trouble.to_string())),
+            Reaction::LookAtTarget => {
+                self.step = Step::Look;
+                None
+            }
+            Reaction::Changed => {
+                self.tries.changes += 1;
+                if self.tries.changes >= CHANGES_MAX {
+                    let reason = format!("changed {CHANGES_MAX} times while it was copied");
+                    return Some(self.plain(Outcome::Deferred, reason));
+                }
+                (self.step, self.pin, self.read) = (Step::Pin, None, None);
+                None
+            }
+            Reaction::WrongBytes => {
+                self.tries.wrong_bytes += 1;
+                if self.tries.wrong_bytes >= WRONG_BYTES_MAX {
+                    let reason = format!("{trouble}, {WRONG_BYTES_MAX} times");
+                    return Some(self.plain(Outcome::Failed, reason));
+                }
+                self.wait(self.tries.wrong_bytes, trouble).await
+            }
+            Reaction::Again => {
+                self.tries.transient += 1;
+                if self.tries.transient >= self.session.options.attempts_max {
+                    return Some(Ended::Back(trouble));
+                }
+                self.wait(self.tries.transient, trouble).await
+            }
+        }
+    }
+
+    async fn wait(&self, failed_attempts: u32, trouble: Trouble) -> Option<Ended> {
+        let may_go_on = self.session.pause(failed_attempts, &trouble).await;
+        (!may_go_on).then_some(Ended::Back(trouble))
+    }
+
+    async fn pin_anew(&mut self) -> Result<Option<ObjectResult>, Trouble> {
+        let info = self.session.source.head(&self.object.key).await.map_err(Trouble::source)?;
+        if info.size > self.work.job.limits.split_bytes {
+            let reason = format!("outgrew its task: it has {} bytes now", info.size);
+            return Ok(Some(ObjectResult::plain(self.index, Outcome::Deferred, reason)));
+        }
+        let Some(etag) = info.etag else {
+            let reason = "the source gives no etag to pin the object by";
+            return Ok(Some(ObjectResult::plain(self.index, Outcome::Failed, reason)));
+        };
+        (self.step, self.pin, self.size) = (Step::Copy, Some(Pin { etag }), info.size);
+        Ok(None)
+    }
+
+    /// Opens the pinned object. What a listing says of class and date stands in where the answer is
+    /// silent (S3 leaves the ordinary class out).
+    async fn open(&self) -> Result<OpenObject, Trouble> {
+        let pin =
+            self.pin.as_ref().ok_or_else(|| Trouble::bad_source("open: nothing is pinned"))?;
+        let opened = self.session.source.open(&self.object.key, pin, None).await;
+        let mut opened = opened.map_err(Trouble::source)?;
+        if opened.info.size != self.size {
+            let (is, was) = (opened.info.size, self.size);
+            let what = format!("open: {is} bytes under the etag that had {was} bytes");
+            return Err(Trouble::bad_source(what));
+        }
+        let info = &mut opened.info;
+        info.last_modified = info.last_modified.or(self.object.last_modified);
+        if info.storage_class.is_none() {
+            info.storage_class.clone_from(&self.object.storage_class);
+        }
+        Ok(opened)
+    }
+
+    async fn copy_once(&mut self) -> Result<Option<ObjectResult>, Trouble> {
+        let OpenObject { info, body } = self.open().await?;
+        // After the GET and right before the PUT, so that the window between is one request.
+        if self.is_taken_at_target().await? {
+            self.step = Step::Look;
+            return Ok(None);
+        }
+        let Carried { options, dropped } = self.carried(&info);
+        let (body, tap) = self.tap(body, &info);
+        let put = self.session.target.put(&self.target_key, &options, self.size, body).await;
+        if let Some(streamed) = tap.whole() {
+            self.read = Some(WholeRead { source: info.digests, streamed });
+        }
+        let answer = put.map_err(|error| tap.blame(error))?;
+        let streamed = tap
+            .whole()
+            .ok_or_else(|| Trouble::bad_target("put: success before the body was read"))?;
+        let digests = digests_of_put(answer.crc64_ecma, &answer.etag, self.put_etag_is_md5());
+        let held = Held { bytes: streamed.bytes, digests };
+        let verified = check(self.size, &info.digests, &streamed, &held)
+            .map_err(|mismatch| Trouble::wrong_bytes(format!("put: {mismatch}")))?;
+        let mut result = self.copied(verified, Some(answer.etag));
+        if !dropped.is_empty() {
+            result.reason = Some(format!("metadata left behind: {}", dropped.join(", ")));
+        }
+        Ok(Some(result))
+    }
+
+    fn carried(&self, info: &ObjectInfo) -> Carried {
+        let comparable = self.session.etags_are_comparable();
+        let etag = self.pin.as_ref().map(|pin| &pin.etag);
+        // An ETag in the form of an MD5 without being one (KMS) would tell a later pass nothing true.
+        let is_needed = needs_provenance(comparable, etag, false) || info.digests.md5.is_none();
+        let provenance = is_needed.then(|| self.provenance());
+        let mut carried = carry(&self.work.job, info, provenance);
+        carried.options.content_md5 = info.digests.md5;
+        carried.options.forbid_overwrite = self.forbid_overwrite;
+        carried
+    }
+
+    fn provenance(&self) -> String {
+        provenance_of(&Entry {
+            key: self.object.key.clone(),
+            size: self.size,
+            etag: self.pin.as_ref().map(|pin| pin.etag.clone()),
+            last_modified: self.object.last_modified,
+            storage_class: None,
+            archived: false,
+        })
+    }
+
+    fn put_etag_is_md5(&self) -> bool {
+        self.session.target.profile().etag_is_md5
+            && self.work.job.target.encryption != Some(Encryption::Kms)
+    }
+
+    /// Whether, after T2, the target's object may be one that the application wrote there.
+    async fn is_taken_at_target(&self) -> Result<bool, Trouble> {
+        let Some(t2) = self.work.pass.t2 else { return Ok(false) };
+        let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
+        let Some(found) = found else { return Ok(false) };
+        let is_expected = matches!(
+            (&self.object.expected, &found.etag),
+            (Expected::Present(expected), Some(etag)) if expected == etag
+        );
+        let is_since_t2 = found.last_modified.is_none_or(|time| time >= t2);
+        // A versioned bucket ignores that overwriting is forbidden.
+        Ok(self.forbid_overwrite || (is_since_t2 && !is_expected))
+    }
+
+    /// Something is under the key that must not be overwritten: the bytes that belong there, by a PUT
+    /// of ours whose answer or record was lost, or the application's own.
+    async fn look_at_target(&mut self) -> Result<ObjectResult, Trouble> {
+        let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
+        let Some(found) = found else {
+            self.step = Step::Copy;
+            return Err(Trouble::bad_target("head: what forbade the put is gone again"));
+        };
+        if found.size == self.size {
+            let read = match self.read.take() {
+                Some(read) => read,
+                None => self.read_whole().await?,
+            };
+            let WholeRead { source, streamed } = &read;
+            let same = same_bytes(self.size, source, streamed, &found, &self.provenance());
+            self.read = Some(read);
+            if let Some(verified) = same {
+                return Ok(self.copied(verified, found.etag));
+            }
+        }
+        let reason = "the target holds an object of its own under the key";
+        let mut kept = ObjectResult::plain(self.index, Outcome::Kept, reason);
+        kept.target_etag = found.etag;
+        Ok(kept)
+    }
+
+    /// Reads the object for its digests alone.
+    async fn read_whole(&self) -> Result<WholeRead, Trouble> {
+        let OpenObject { info, body } = self.open().await?;
+        let (mut body, tap) = self.tap(body, &info);
+        while let Some(frame) = body.next().await {
+            frame.map_err(Trouble::source)?;
+        }
+        let streamed = tap.whole().ok_or_else(|| Trouble::bad_source("read: no end"))?;
+        Ok(WholeRead { source: info.digests, streamed })
+    }
+
+    fn tap(&self, body: ObjectBody, info: &ObjectInfo) -> (ObjectBody, Tap) {
+        Tap::on(body, info.digests.crc64_nvme.is_some(), &self.session.passed_bytes)
+    }
+
+    fn copied(&self, verified: Verified, target_etag: Option<ETag>) -> ObjectResult {
+        ObjectResult {
+            index: self.index,
+            outcome: Some(Outcome::Copied),
+            proof: Some(verified.grade()),
+            crc64_ecma: Some(verified.crc64_ecma()),
+            bytes: self.size,
+            source_etag: self.pin.as_ref().map(|pin| pin.etag.clone()),
+            target_etag,
+            reason: None,
+        }
+    }
+
+    fn plain(&self, outcome: Outcome, reason: String) -> Ended {
+        Ended::Result(ObjectResult::plain(self.index, outcome, reason))
+    }
+}
