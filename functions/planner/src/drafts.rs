@@ -196,16 +196,16 @@ impl Drafts {
         if self.packer.open().items.is_empty() {
             self.whole = self.here.clone();
         }
+        // Boxed one by one: of a closure's futures the compiler does not see that they are `Send`.
         let due = self.closed.iter().filter(|draft| draft.seq < self.whole.next_seq);
-        stream::iter(due)
+        let writes: Vec<_> = due
             .map(|draft| {
                 let task = to.slice.task(draft.seq);
                 async move { to.ledger.write_task(&task, to.hold, draft.kind, &draft.objects).await }
                     .boxed()
             })
-            .buffer_unordered(WRITES)
-            .try_collect::<()>()
-            .await?;
+            .collect();
+        stream::iter(writes).buffer_unordered(WRITES).try_collect::<()>().await?;
         let whole = &self.whole;
         let progress = Progress {
             cursor: whole.cursor.clone(),

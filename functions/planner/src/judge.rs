@@ -123,14 +123,15 @@ impl Judge {
         if unclear.is_empty() {
             return Ok(());
         }
-        let asked: Vec<(usize, Result<Ruling, Halt>)> = stream::iter(unclear)
+        // Boxed one by one: of a closure's futures the compiler does not see that they are `Send`.
+        let questions: Vec<_> = unclear
+            .into_iter()
             .map(|(at, entry, target_key, is_headed)| {
-                // Boxed, so that the compiler sees that the whole step may move between threads.
                 async move { (at, self.ask(entry, target_key, is_headed).await) }.boxed()
             })
-            .buffer_unordered(HEADS)
-            .collect()
-            .await;
+            .collect();
+        let asked: Vec<(usize, Result<Ruling, Halt>)> =
+            stream::iter(questions).buffer_unordered(HEADS).collect().await;
         for (at, ruling) in asked {
             sightings[at].standing = Standing::Ruled(ruling?);
         }

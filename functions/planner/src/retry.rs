@@ -23,7 +23,9 @@ impl Walk {
                 return Ok(ended);
             }
             let judge = &self.judge;
-            let mut seen = stream::iter(keys).map(|key| judge.revisit(key).boxed()).buffered(HEADS);
+            // Boxed one by one: of a closure's futures the compiler does not see that they are `Send`.
+            let visits: Vec<_> = keys.iter().map(|key| judge.revisit(key).boxed()).collect();
+            let mut seen = stream::iter(visits).buffered(HEADS);
             let mut sightings = Vec::with_capacity(keys.len());
             while let Some(sighting) = seen.next().await {
                 sightings.push(sighting?);

@@ -7,8 +7,12 @@ use ossferry_core::key::Key;
 use ossferry_core::object::{ETag, Entry};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::time::Timestamp;
+use ossferry_ledger::Handled;
+use ossferry_ledger::ids::{PassId, SliceId};
 use ossferry_ledger::lists::{Action, Expected};
+use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{PassState, SliceState, TaskKind};
+use ossferry_planner::Trigger;
 
 use crate::source::source_entry;
 use crate::world::{Plan, World, numbered};
@@ -122,7 +126,7 @@ async fn near_its_deadline_a_walk_is_handed_on_and_nothing_is_lost() {
     let row = world.finish("p1", 1).await;
     assert_eq!(row.state, PassState::Finished, "{:?}", row.reason);
     world.assert_each_once("p1").await;
-    let root = world.pass("p1").slice(ossferry_ledger::ids::SliceId::root());
+    let root = world.pass("p1").slice(SliceId::root());
     let slice = world.ledger.slice(&root).await.unwrap();
     assert!(slice.hops >= 3, "{} invocations", slice.hops);
     assert_eq!(slice.state, SliceState::Settled);
@@ -208,4 +212,21 @@ async fn an_object_dated_before_since_counts_as_equal_only_in_an_incremental_pas
         totals.walked.requests.target["HeadObject"], 1,
         "only the one dated later was asked for"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_may_handle_each_message_in_a_task_of_its_own() {
+    let world = World::new(Plan { source: numbered("k", 300), ..Plan::default() });
+    let (planner, invocation) = (world.planner(), world.invocation());
+    let root = world.pass("p1").slice(SliceId::root());
+    let job = world.job.clone();
+    let handled = tokio::spawn(async move {
+        let message = Message::Slice(root);
+        let trigger = Trigger { pass: PassId::from("p1"), kind: None, since: None };
+        planner.begin(&job, trigger).await.unwrap();
+        assert!(planner.running(&job).await.unwrap().is_some());
+        planner.handle(&message, &invocation).await
+    });
+    assert_eq!(handled.await.unwrap().unwrap(), Handled::Done);
+    world.assert_each_once("p1").await;
 }
