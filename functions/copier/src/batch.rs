@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::FutureExt;
 use ossferry_core::outcome::Outcome;
 use ossferry_ledger::ids::TaskRef;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
@@ -118,7 +117,7 @@ async fn copy_side_by_side(
     // By their places in the list: an index has no lifetime that the compiler could stumble over.
     let copy = |place: usize| {
         let (index, object, forbid) = due[place];
-        copy_object(session, work, index, object, forbid).boxed()
+        copy_object(session, work, index, object, forbid)
     };
     fly(session, load, 0..due.len(), bytes_of, copy, |place, ended| {
         outcomes.land(due[place].0, ended)

@@ -10,6 +10,7 @@ use tokio::time::timeout_at;
 
 use crate::completion::Completion;
 use crate::copier::{Copier, CopyError};
+use crate::reaction::{Reaction, Trouble, reaction};
 use crate::session::{PassWork, Session};
 
 /// Looks whether the upload can be completed, and does it.
@@ -48,10 +49,14 @@ async fn finish(
     if session.is_closing() {
         return Ok(session.later(ledger.now()));
     }
-    let target_now = match session.target.now().await {
+    let target_now = match session.target.now().await.map_err(Trouble::target) {
         Ok(now) => now,
-        Err(error) => {
-            tracing::warn!(%task, %error, "complete: the target does not tell the time");
+        Err(trouble) if reaction(&trouble) == Reaction::StopPass => {
+            session.stop_pass(task.pass(), &trouble).await?;
+            return Ok(Handled::Done);
+        }
+        Err(trouble) => {
+            tracing::warn!(%task, %trouble, "complete: the target does not tell the time");
             return Ok(session.later(session.claimant.lease_until));
         }
     };

@@ -23,8 +23,9 @@ use crate::proof::{prove_parts, same_bytes, streamed_of};
 use crate::reaction::{Reaction, Trouble, reaction};
 use crate::session::{PassWork, Session};
 
-/// Attempts at an object whose parts do not agree, or whose upload vanishes, before it is failed.
-const GENERATIONS_MAX: u64 = 5;
+/// Attempts at an object whose parts do not agree, or whose upload vanishes, before it is failed. The
+/// opener counts as many; only here the cause is known.
+const ATTEMPTS_MAX: usize = 3;
 
 /// Why a completion did not come to its end.
 enum Halt {
@@ -286,8 +287,12 @@ impl<'a> Completion<'a> {
 
     /// Takes the object again with another upload, unless that was tried often enough.
     async fn retake(&self, reason: AbortReason, cause: &str) -> Result<Handled, Halt> {
-        if self.row.generation >= GENERATIONS_MAX {
-            let cause = format!("{cause}, in {GENERATIONS_MAX} attempts");
+        let attempts = self.session.ledger.uploads(self.task).await?;
+        let in_vain = |row: &&UploadRow| {
+            matches!(row.abort_reason, Some(AbortReason::Mismatch | AbortReason::Vanished))
+        };
+        if attempts.iter().filter(in_vain).count() + 1 >= ATTEMPTS_MAX {
+            let cause = format!("{cause}, at the last of {ATTEMPTS_MAX} attempts");
             return Ok(self.conclude(Outcome::Failed, &cause).await?);
         }
         Ok(self.give_up(reason).await?)

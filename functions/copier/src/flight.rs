@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::{sleep_until, timeout_at};
 
@@ -35,12 +34,12 @@ pub(crate) struct Load {
 ///
 /// Nothing is begun once the invocation is closing, nor what would not end in the time that is left,
 /// save the first.
-pub(crate) async fn fly<'a, T: Copy, R>(
+pub(crate) async fn fly<T: Copy, R, F: Future<Output = R>>(
     session: &Session,
     load: Load,
     pieces: impl IntoIterator<Item = T>,
     bytes_of: impl Fn(T) -> u64,
-    work: impl Fn(T) -> BoxFuture<'a, R>,
+    work: impl Fn(T) -> F,
     mut landed: impl FnMut(T, Option<R>) -> Onward,
 ) {
     let mut pieces = pieces.into_iter();

@@ -24,11 +24,19 @@ pub(crate) struct LargeObject<'a> {
 }
 
 impl LargeObject<'_> {
-    /// Throws the upload away at the target.
+    /// Throws the upload away at the target. Where the target forbids even that, it is left behind:
+    /// the object's fate must not hang on it.
     pub(crate) async fn abort(&self) -> Result<(), Trouble> {
         let Some(upload_id) = &self.upload.upload_id else { return Ok(()) };
         let target = &self.session.target;
-        target.abort_upload(self.target_key, upload_id).await.map_err(Trouble::target)
+        match target.abort_upload(self.target_key, upload_id).await {
+            Err(error) if !error.is_transient() && !error.kind.concerns_every_object() => {
+                let key = self.target_key;
+                tracing::warn!(%key, upload_id, %error, "abort upload: left behind at the target");
+                Ok(())
+            }
+            aborted => aborted.map_err(Trouble::target),
+        }
     }
 
     /// Gives the attempt up and asks for the next generation. What was aborted at the target and not

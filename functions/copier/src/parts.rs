@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::FutureExt;
 use ossferry_core::key::Key;
 use ossferry_core::layout::PartLayout;
 use ossferry_core::object::{ByteRange, Pin};
@@ -95,7 +94,7 @@ async fn move_range(
         .filter(|number| results.iter().all(|result| result.part_number != *number))
         .collect();
     let (mut back, mut verdict) = (None, None);
-    let move_part = |number| parts.move_part(number).boxed();
+    let move_part = |number| parts.move_part(number);
     let bytes_of = |number| parts.layout.part(number).map_or(0, |part| part.bytes);
     fly(session, work.load(fruitless), due, bytes_of, move_part, |_, ended| {
         match ended {

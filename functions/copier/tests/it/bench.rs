@@ -205,8 +205,9 @@ impl Bench {
             return;
         };
         let key = ledger.expect::<TaskRow>(&task_row(task)).await.unwrap().first_key;
-        let changes =
-            earlier.iter().filter(|row| row.abort_reason == Some(AbortReason::Changed)).count();
+        let ended = |reason| earlier.iter().filter(|row| row.abort_reason == Some(reason)).count();
+        let changes = ended(AbortReason::Changed);
+        assert!(ended(AbortReason::Mismatch) < 3 && ended(AbortReason::Vanished) < 3);
         let info = source.head(&key).await;
         let outcome = match info {
             Err(_) => Some(Outcome::Gone),

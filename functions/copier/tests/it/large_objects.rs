@@ -212,8 +212,12 @@ async fn a_source_whose_own_digest_disagrees_is_never_published() {
     bench.drain().await;
     let result = outcome_of(&bench, &task).await;
     assert_eq!(result.outcome, Some(Outcome::Failed));
-    assert!(result.reason.unwrap().contains("crc64_nvme"));
+    let reason = result.reason.unwrap();
+    assert!(reason.contains("crc64_nvme") && reason.contains("last of 3"), "{reason}");
     assert!(bench.target.object("to/large").is_none());
+    let uploads = bench.ledger.uploads(&task).await.unwrap();
+    let reasons: Vec<_> = uploads.iter().filter_map(|upload| upload.abort_reason).collect();
+    assert_eq!(reasons, [AbortReason::Mismatch, AbortReason::Mismatch, AbortReason::Ended]);
 }
 
 #[tokio::test(start_paused = true)]
