@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::FutureExt as _;
+use futures::future::try_join_all;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::ETag;
 use ossferry_core::proof::Grade;
@@ -148,30 +149,40 @@ impl Ledger {
     pub async fn send_ranges(&self, task: &TaskRef, upload: &UploadRow) -> Result<()> {
         let parts = upload.size.div_ceil(upload.part_bytes);
         let generation = upload.generation;
-        stream::iter(upload.ranges_sent..upload.ranges)
-            .map(|number| async move {
+        let mut number = upload.ranges_sent;
+        while number < upload.ranges {
+            // Boxed one by one: of a closure's futures the compiler does not see that they are `Send`.
+            let mut writes = Vec::with_capacity(RANGE_WRITES);
+            while number < upload.ranges && writes.len() < RANGE_WRITES {
                 let first = number * upload.range_parts;
                 let count = upload.range_parts.min(parts - first);
                 let first_part = u32::try_from(first + 1).unwrap_or(u32::MAX);
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
-                let id = range_row(task, generation, number);
-                self.change_or_put::<RangeRow, ()>(&id, None, |row| {
-                    Ok(match row {
-                        Some(_) => Change::Keep(()),
-                        None => Change::Write(RangeRow::new(number, first_part, count), ()),
-                    })
-                })
-                .await
-            })
-            .buffer_unordered(RANGE_WRITES)
-            .try_for_each(|_| async { Ok(()) })
-            .await?;
+                let row = RangeRow::new(number, first_part, count);
+                writes.push(self.put_range(task, generation, row).boxed());
+                number += 1;
+            }
+            try_join_all(writes).await?;
+        }
         let messages: Vec<Message> = (upload.ranges_sent..upload.ranges)
             .map(|range| Message::Range { task: task.clone(), generation, range })
             .collect();
         self.send(&messages, Duration::ZERO).await?;
         let id = upload_row(task, generation);
         self.step::<UploadRow, _>(&id, |row| row.sent(upload.ranges)).await?;
+        Ok(())
+    }
+
+    /// Puts a range's row if it is absent.
+    async fn put_range(&self, task: &TaskRef, generation: u64, range: RangeRow) -> Result<()> {
+        let id = range_row(task, generation, range.number);
+        self.change_or_put::<RangeRow, ()>(&id, None, |row| {
+            Ok(match row {
+                Some(_) => Change::Keep(()),
+                None => Change::Write(range.clone(), ()),
+            })
+        })
+        .await?;
         Ok(())
     }
 
