@@ -1,0 +1,212 @@
+//! From a job to its source and its target, with the job's limits and credentials.
+
+use std::sync::Arc;
+
+use ossferry_aliyun::oss::{OssClient, OssOptions};
+use ossferry_aliyun::{OssSource, OssTarget};
+use ossferry_aws::{S3Options, S3Source};
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::job::{
+    Addressing, BucketSource, Credentials, Encryption, Job, Limits, SourceSpec, StoreKind,
+    TargetSpec,
+};
+use ossferry_core::ports::Source;
+use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
+use ossferry_local::FolderSource;
+
+use crate::command_error::CommandError;
+use crate::credentials::resolve;
+use crate::machine::Machine;
+
+const SOURCE: &str = "source";
+const TARGET: &str = "target";
+
+/// A source, and what its store offers beside the port.
+pub(crate) enum SourceEnd {
+    /// A folder of this machine.
+    Folder(FolderSource),
+    /// A bucket of the S3 family.
+    S3(Arc<S3Source>),
+    /// A bucket of OSS.
+    Oss(OssSource),
+}
+
+impl SourceEnd {
+    /// As a port.
+    pub(crate) fn port(&self) -> Arc<dyn Source> {
+        match self {
+            Self::Folder(folder) => Arc::new(folder.clone()),
+            Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
+            Self::Oss(bucket) => Arc::new(bucket.clone()),
+        }
+    }
+}
+
+/// The source of a job. A folder must be there; a bucket is not asked yet.
+pub(crate) async fn source_end(job: &Job, machine: &Machine) -> Result<SourceEnd, CommandError> {
+    let refused = |error| CommandError::End { end: SOURCE, error };
+    let bucket = match &job.source {
+        SourceSpec::Folder(folder) => {
+            return FolderSource::open(&folder.path, Arc::clone(&machine.clock))
+                .map(SourceEnd::Folder)
+                .map_err(refused);
+        }
+        SourceSpec::Bucket(bucket) => bucket,
+    };
+    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, machine).await?;
+    // Every byte passes the target's lane as well: there it is counted against the job's rate.
+    let lane = lane(&Limits { bytes_per_second: None, ..job.limits.clone() });
+    let clock = Arc::clone(&machine.clock);
+    match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
+        Some(options) => {
+            S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
+        }
+        None => oss_source(bucket, lane, signer, machine).map_err(refused),
+    }
+}
+
+fn oss_source(
+    bucket: &BucketSource,
+    lane: Lane,
+    signer: Option<Arc<dyn CredentialsProvider>>,
+    machine: &Machine,
+) -> Result<SourceEnd, PortError> {
+    debug_assert_eq!(bucket.kind, StoreKind::Oss, "every other kind is of the s3 family");
+    let client = oss_client(
+        &Bucket {
+            endpoint: &bucket.endpoint,
+            region: &bucket.region,
+            name: &bucket.bucket,
+            addressing: bucket.addressing,
+        },
+        lane,
+        signer,
+        machine,
+    )?;
+    Ok(SourceEnd::Oss(OssSource::new(client)))
+}
+
+/// The target's client. Asks nothing yet.
+pub(crate) async fn target_client(job: &Job, machine: &Machine) -> Result<OssClient, CommandError> {
+    let target = &job.target;
+    let refused = |error| CommandError::End { end: TARGET, error };
+    let signer = signer(TARGET, &target.credentials, &target.region, machine).await?;
+    let bucket = Bucket {
+        endpoint: &target.endpoint,
+        region: &target.region,
+        name: &target.bucket,
+        addressing: target.addressing,
+    };
+    oss_client(&bucket, lane(&job.limits), signer, machine).map_err(refused)
+}
+
+/// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5.
+///
+/// Fails where that question shows that going on is pointless: no such bucket, keys refused.
+pub(crate) async fn target_end(job: &Job, machine: &Machine) -> Result<OssTarget, CommandError> {
+    let client = target_client(job, machine).await?;
+    let by_bucket = match client.bucket_info().await {
+        Ok(info) => info.encryption,
+        Err(error) if error.kind.concerns_every_object() => {
+            return Err(CommandError::End { end: TARGET, error });
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the bucket's encryption is not known: taken for none");
+            None
+        }
+    };
+    Ok(OssTarget::new(client, etag_is_md5(&job.target, by_bucket.as_deref())))
+}
+
+/// Not where KMS encrypts, by the job's wish or the bucket's default.
+fn etag_is_md5(target: &TargetSpec, bucket_encryption: Option<&str>) -> bool {
+    match target.encryption {
+        Some(Encryption::Kms) => false,
+        Some(Encryption::Aes256) => true,
+        None => bucket_encryption != Some("KMS"),
+    }
+}
+
+async fn signer(
+    end: &'static str,
+    place: &Credentials,
+    region: &str,
+    machine: &Machine,
+) -> Result<Option<Arc<dyn CredentialsProvider>>, CommandError> {
+    resolve(end, place, region, &*machine.variables, &machine.clock).await
+}
+
+struct Bucket<'a> {
+    endpoint: &'a str,
+    region: &'a str,
+    name: &'a str,
+    addressing: Addressing,
+}
+
+fn oss_client(
+    bucket: &Bucket<'_>,
+    lane: Lane,
+    credentials: Option<Arc<dyn CredentialsProvider>>,
+    machine: &Machine,
+) -> Result<OssClient, PortError> {
+    let unusable = || {
+        let message = "the endpoint is no address: write endpoint = \"https://host\"";
+        PortError::new(ErrorKind::Unsupported, message)
+    };
+    OssClient::new(OssOptions {
+        lane,
+        endpoint: Endpoint::parse(bucket.endpoint).ok_or_else(unusable)?,
+        region: bucket.region.to_owned(),
+        bucket: bucket.name.to_owned(),
+        credentials,
+        addressing: bucket.addressing,
+        clock: Arc::clone(&machine.clock),
+        retry: RetryPolicy::default(),
+    })
+}
+
+/// A lane under the job's limits: never shared between the two ends, because a copy holds a place
+/// in each.
+fn lane(limits: &Limits) -> Lane {
+    let places = limits.concurrency_max.saturating_add(limits.slices_max);
+    let max_concurrency = usize::try_from(places).unwrap_or(usize::MAX);
+    let usual = PaceOptions::default();
+    Lane::new(&LaneOptions {
+        pace: PaceOptions {
+            initial_concurrency: usual.initial_concurrency.min(max_concurrency),
+            max_concurrency,
+            requests_per_second: limits.requests_per_second,
+            bytes_per_second: limits.bytes_per_second,
+        },
+        ..LaneOptions::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_is_taken_for_an_md5_unless_kms_encrypts() {
+        let target = |encryption| {
+            let job = Job::parse(Job::template()).unwrap();
+            TargetSpec { encryption, ..job.target }
+        };
+        for (job, bucket, is_md5) in [
+            (None, None, true),
+            (None, Some("AES256"), true),
+            (None, Some("KMS"), false),
+            (Some(Encryption::Kms), None, false),
+            (Some(Encryption::Aes256), Some("KMS"), true),
+        ] {
+            assert_eq!(etag_is_md5(&target(job), bucket), is_md5, "{job:?} {bucket:?}");
+        }
+    }
+
+    #[test]
+    fn the_lane_leaves_room_for_listings_beside_every_object_in_flight() {
+        let limits = Limits { concurrency_max: 3, slices_max: 2, ..Limits::default() };
+        assert_eq!(lane(&limits).pace().concurrency(), 5);
+        assert_eq!(lane(&Limits::default()).pace().concurrency(), 16);
+    }
+}

@@ -1,0 +1,102 @@
+//! Which pass a command works on.
+
+use ossferry_core::time::Timestamp;
+use ossferry_ledger::ids::PassId;
+use ossferry_ledger::rows::{PassKind, PassRow};
+
+use crate::command_error::CommandError;
+
+/// What to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Choice {
+    /// Go on with the pass that runs.
+    GoOn(PassId),
+    /// Begin one. `None`: full if none of this scope has finished, else incremental.
+    Begin(Option<PassKind>),
+}
+
+/// Goes on with the pass that runs, unless one of another kind was asked for. `--since` asks for an
+/// incremental one.
+pub(crate) fn choose(
+    wanted: Option<PassKind>,
+    has_since: bool,
+    running: Option<&PassRow>,
+) -> Result<Choice, CommandError> {
+    let wanted = match wanted {
+        None if has_since => Some(PassKind::Incremental),
+        Some(kind) if has_since && kind != PassKind::Incremental => {
+            return Err(CommandError::SinceWithout(kind));
+        }
+        wanted => wanted,
+    };
+    match running {
+        Some(row) if wanted.is_some_and(|wanted| wanted != row.kind) => {
+            Err(CommandError::OtherPassRuns { running: row.pass.clone(), kind: row.kind })
+        }
+        Some(row) => Ok(Choice::GoOn(row.pass.clone())),
+        None => Ok(Choice::Begin(wanted)),
+    }
+}
+
+/// A new pass's id: the time in UTC with milliseconds, so that ids sort by it, and a random end.
+pub(crate) fn new_pass_id(now: Timestamp, random: u32) -> PassId {
+    let digits: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+    PassId(format!("{digits}-{:06x}", random & 0x00ff_ffff))
+}
+
+#[cfg(test)]
+mod tests {
+    use ossferry_ledger::rows::PassState;
+
+    use super::*;
+
+    fn running(kind: PassKind) -> PassRow {
+        PassRow {
+            job: "j".into(),
+            pass: "p1".into(),
+            kind,
+            state: PassState::Open,
+            reason: None,
+            definition: "{}".to_owned(),
+            definition_hash: "d".to_owned(),
+            scope_hash: "s".to_owned(),
+            t1: Timestamp(1),
+            since: None,
+            t2: None,
+            began: Timestamp(2),
+            ended: None,
+            outstanding_chunks: 0,
+            totals: None,
+        }
+    }
+
+    #[test]
+    fn the_running_pass_goes_on_unless_another_kind_is_asked_for() {
+        use PassKind::{Full, Incremental, Retry};
+        let full = running(Full);
+        for wanted in [None, Some(Full)] {
+            let choice = choose(wanted, false, Some(&full)).unwrap();
+            assert_eq!(choice, Choice::GoOn("p1".into()));
+        }
+        let text = choose(Some(Retry), false, Some(&full)).unwrap_err().to_string();
+        assert!(text.contains("p1") && text.contains("full") && text.contains("cancel"), "{text}");
+        assert_eq!(choose(None, false, None).unwrap(), Choice::Begin(None));
+        assert_eq!(choose(Some(Retry), false, None).unwrap(), Choice::Begin(Some(Retry)));
+        assert_eq!(choose(None, true, None).unwrap(), Choice::Begin(Some(Incremental)));
+    }
+
+    #[test]
+    fn a_since_is_only_for_an_incremental_pass() {
+        let text = choose(Some(PassKind::Full), true, None).unwrap_err().to_string();
+        assert!(text.contains("--since") && text.contains("incremental"), "{text}");
+        choose(Some(PassKind::Incremental), true, None).unwrap();
+        choose(None, true, Some(&running(PassKind::Full))).unwrap_err();
+    }
+
+    #[test]
+    fn pass_ids_sort_by_time_within_a_second() {
+        let id = |millis, random| new_pass_id(Timestamp(millis), random);
+        assert_eq!(id(1_795_000_000_123, 0xab).0, "20261118T110640123Z-0000ab");
+        assert!(id(1_795_000_000_123, u32::MAX) < id(1_795_000_000_124, 0));
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a command could not do its work: cause, then remedy.
+
+use std::io;
+use std::path::PathBuf;
+
+use oss_emulator::EmulatorError;
+use ossferry_core::error::PortError;
+use ossferry_core::job::JobErrors;
+use ossferry_ledger::LedgerError;
+use ossferry_ledger::ids::PassId;
+use ossferry_ledger::rows::PassKind;
+use ossferry_planner::PlanError;
+
+/// Why a command could not do its work. Shows as a line or two, without a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The job file cannot be read.
+    #[error("read {path}: {error}; write one with: ossferry init {path}", path = path.display())]
+    JobFileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        error: io::Error,
+    },
+    /// The job file says something that cannot be.
+    #[error("{path}: {errors}", path = path.display())]
+    JobFileWrong {
+        /// The file.
+        path: PathBuf,
+        /// One line each.
+        errors: JobErrors,
+    },
+    /// A file or folder of ours cannot be written or read.
+    #[error("{what} {path}: {error}", path = path.display())]
+    File {
+        /// What was tried: `write`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        error: io::Error,
+    },
+    /// `init` found a file.
+    #[error("{path} is there already; name another file", path = .0.display())]
+    FileExists(PathBuf),
+    /// An environment variable that the job file names holds nothing.
+    #[error(
+        "{end}: the environment variable {variable} is not set; set it, or name another one in \
+         {end}.credentials"
+    )]
+    VariableMissing {
+        /// `source` or `target`.
+        end: &'static str,
+        /// Its name.
+        variable: String,
+    },
+    /// An end cannot be addressed as the job file says.
+    #[error("{end}: {error}")]
+    End {
+        /// `source` or `target`.
+        end: &'static str,
+        /// What the adapter said.
+        error: PortError,
+    },
+    /// Nothing was run with this job.
+    #[error("no ledger at {path}: nothing was run yet; begin with: ossferry run --job FILE", path = .0.display())]
+    NoLedger(PathBuf),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// SQLite failed.
+    #[error("ledger: {0}")]
+    Database(PortError),
+    /// The planner would not, or could not, begin a pass or look for one.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A handler met what will not change by itself.
+    #[error("{worker}: {error}; nothing recorded is lost, and the same command goes on")]
+    Handler {
+        /// `planner` or `copier`.
+        worker: &'static str,
+        /// What it met.
+        error: String,
+    },
+    /// Another pass was asked for than the one that runs.
+    #[error(
+        "pass {running} ({kind}) is not finished; go on with it by leaving --pass out, or end it \
+         with: ossferry cancel"
+    )]
+    OtherPassRuns {
+        /// Which.
+        running: PassId,
+        /// Of what kind.
+        kind: PassKind,
+    },
+    /// `--since` for a pass that trusts no date.
+    #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
+    SinceWithout(PassKind),
+    /// `copy`, `cancel`: nothing to work on.
+    #[error("no pass runs; begin one with: ossferry run, or: ossferry plan")]
+    NoPassRuns,
+    /// `status`, `report`, `inspect`: nothing to show.
+    #[error("the ledger knows no pass of job {0:?} yet; begin one with: ossferry run")]
+    NoPass(String),
+    /// A pass was named that is not there.
+    #[error("the ledger knows no pass {0}; see: ossferry inspect passes")]
+    UnknownPass(String),
+    /// The key is in no task.
+    #[error("pass {pass} planned no such key; it was found equal, filtered, or not listed")]
+    UnknownKey {
+        /// Which pass was looked through.
+        pass: PassId,
+    },
+    /// The emulator did not start.
+    #[error("emulator: {0}")]
+    Emulator(#[from] EmulatorError),
+    /// `demo` would move its own objects.
+    #[error(
+        "{folder} holds the demo's own temporary folder; name a folder inside it, or set TMPDIR",
+        folder = .0.display()
+    )]
+    DemoInItself(PathBuf),
+    /// `demo`: there is nothing to move.
+    #[error("{folder} holds no file; name another one: ossferry demo FOLDER", folder = .0.display())]
+    DemoOfNothing(PathBuf),
+    /// `demo`: the folder's path cannot stand in a job file.
+    #[error("{path} is not UTF-8, and a job file has to be; rename it", path = .0.display())]
+    PathNotUtf8(PathBuf),
+    /// Standard output was closed, or the disk behind it is full.
+    #[error("write to standard output: {0}")]
+    Output(#[from] io::Error),
+    /// A CSV row could not be written.
+    #[error("write to standard output: {0}")]
+    Csv(#[from] csv::Error),
+    /// Interrupt and termination cannot be listened for.
+    #[error("listen for signals: {0}")]
+    Signals(io::Error),
+}
+
+impl CommandError {
+    /// Whether standard output was closed by whoever reads it: `ossferry report | head`.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        let error = match self {
+            Self::Output(error) => error,
+            Self::Csv(error) => match error.kind() {
+                csv::ErrorKind::Io(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.kind() == io::ErrorKind::BrokenPipe
+    }
+}

@@ -1,0 +1,331 @@
+//! One queue's loop: receive, handle, acknowledge.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use ossferry_core::error::PortError;
+use ossferry_core::ports::{Delivery, Queue, Receipt};
+use ossferry_core::time::Clock;
+use ossferry_ledger::messages::{Message, MessageError};
+use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+
+/// An empty queue is asked again after this, so that a closed gate or a stop is noticed.
+const RECEIVE_WAIT: Duration = Duration::from_millis(500);
+
+/// A message of a newer version waits this long for a newer worker.
+const NEWER_DELAY: Duration = Duration::from_mins(1);
+
+/// A message whose handler met a transient error comes back after at most this.
+const BACKOFF_MAX: Duration = Duration::from_mins(1);
+
+/// Failures to receive, one after another, after which the queue is given up.
+const RECEIVE_FAILURES_MAX: u32 = 8;
+
+/// A handler's error.
+#[derive(Clone, Debug)]
+pub(crate) struct HandlerError {
+    /// Whether another attempt may succeed.
+    pub(crate) is_transient: bool,
+    /// A lower-case fragment.
+    pub(crate) message: String,
+}
+
+/// Works on one message.
+#[async_trait]
+pub(crate) trait Handler: Send + Sync {
+    /// Returns before the invocation's deadline.
+    async fn handle(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError>;
+}
+
+/// How busy the stations of one host are.
+pub(crate) struct Activity {
+    running: AtomicUsize,
+    /// Milliseconds after `started` at which something last began or ended.
+    moved: AtomicU64,
+    started: Instant,
+    ended: Notify,
+    failed: Notify,
+}
+
+impl Activity {
+    /// Of stations that have done nothing yet.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            running: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
+            started: Instant::now(),
+            ended: Notify::new(),
+            failed: Notify::new(),
+        })
+    }
+
+    /// Handlers at work.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// For how long no handler was at work.
+    pub(crate) fn idle(&self) -> Duration {
+        if self.running() > 0 {
+            return Duration::ZERO;
+        }
+        let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(moved)
+    }
+
+    /// Returns when a handler has ended since the last call.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Returns when a handler or a queue has met what will not change.
+    pub(crate) async fn failed(&self) {
+        self.failed.notified().await;
+    }
+
+    fn moved(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(now, Ordering::Relaxed);
+    }
+}
+
+/// Counts a handler as running until it is dropped, with whatever becomes of it.
+struct Running {
+    all: Arc<Activity>,
+    here: Arc<AtomicUsize>,
+}
+
+impl Running {
+    fn new(all: &Arc<Activity>, here: &Arc<AtomicUsize>) -> Self {
+        all.running.fetch_add(1, Ordering::Relaxed);
+        here.fetch_add(1, Ordering::Relaxed);
+        all.moved();
+        Self { all: Arc::clone(all), here: Arc::clone(here) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.all.running.fetch_sub(1, Ordering::Relaxed);
+        self.here.fetch_sub(1, Ordering::Relaxed);
+        self.all.moved();
+        self.all.ended.notify_one();
+    }
+}
+
+/// What a station is made of.
+#[derive(Clone)]
+pub(crate) struct Station {
+    /// `planner` or `copier`.
+    pub(crate) name: &'static str,
+    /// Where messages come from.
+    pub(crate) queue: Arc<dyn Queue>,
+    /// Who works on them.
+    pub(crate) handler: Arc<dyn Handler>,
+    /// Messages worked on at once.
+    pub(crate) slots: usize,
+    /// Messages worked on now: shared with whoever asks for free slots.
+    pub(crate) busy: Arc<AtomicUsize>,
+    /// While it is closed nothing is received.
+    pub(crate) gate: Arc<AtomicBool>,
+    /// From the receipt of a message to its handler's deadline.
+    pub(crate) invocation: Duration,
+    /// This process among the workers of the ledger.
+    pub(crate) worker_id: String,
+    /// The local clock.
+    pub(crate) clock: Clock,
+    /// Shared by the stations of a host.
+    pub(crate) activity: Arc<Activity>,
+}
+
+type Received = Result<Vec<Delivery>, PortError>;
+
+impl Station {
+    /// Works until `stop` says so and every handler has returned, or until a handler met what will not
+    /// change: then it waits for the other handlers, and that error is the answer.
+    ///
+    /// Dropping the future drops the handlers: what they hold is released once this worker is seen
+    /// to be dead.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), HandlerError> {
+        let (mut stopping, mut fatal) = (false, None);
+        let mut running: JoinSet<Option<HandlerError>> = JoinSet::new();
+        let mut receiving: Option<BoxFuture<'static, Received>> = None;
+        let (mut failures, mut number) = (0_u32, 0_u64);
+        loop {
+            if fatal.is_some() && !stopping {
+                stopping = true;
+                self.activity.failed.notify_one();
+            }
+            let free = self.slots.saturating_sub(running.len());
+            if receiving.is_none() && !stopping && free > 0 {
+                receiving = Some(self.receive(free, failures));
+            }
+            if stopping && receiving.is_none() && running.is_empty() {
+                return fatal.map_or(Ok(()), Err);
+            }
+            tokio::select! {
+                // Never dropped half-way: a message received and not handled would stay hidden.
+                received = of(&mut receiving) => {
+                    receiving = None;
+                    match received {
+                        Ok(deliveries) => {
+                            failures = 0;
+                            for delivery in deliveries {
+                                if stopping {
+                                    self.put_back(&delivery.receipt, Duration::ZERO).await;
+                                    continue;
+                                }
+                                number += 1;
+                                running.spawn(self.clone().work(delivery, number));
+                            }
+                        }
+                        Err(error) => {
+                            failures += 1;
+                            tracing::warn!(queue = self.name, %error, "receive");
+                            if !error.is_transient() || failures >= RECEIVE_FAILURES_MAX {
+                                fatal = Some(HandlerError {
+                                    is_transient: false,
+                                    message: error.to_string(),
+                                });
+                            }
+                        }
+                    }
+                }
+                Some(ended) = running.join_next(), if !running.is_empty() => {
+                    fatal = fatal.or(self.note(ended));
+                }
+                () = told(&mut stop), if !stopping => stopping = true,
+            }
+        }
+    }
+
+    fn receive(&self, free: usize, failures: u32) -> BoxFuture<'static, Received> {
+        let (queue, gate) = (Arc::clone(&self.queue), Arc::clone(&self.gate));
+        let visibility = self.visibility();
+        async move {
+            if failures > 0 {
+                sleep(Duration::from_millis(50 << failures.min(6))).await;
+            }
+            if !gate.load(Ordering::Relaxed) {
+                sleep(RECEIVE_WAIT).await;
+                return Ok(Vec::new());
+            }
+            queue.receive(free, visibility, RECEIVE_WAIT).await
+        }
+        .boxed()
+    }
+
+    /// Longer than the leases of an invocation: nobody else starts in vain.
+    fn visibility(&self) -> Duration {
+        self.invocation + LEASE_MARGIN + LEASE_MARGIN
+    }
+
+    fn note(&self, ended: Result<Option<HandlerError>, JoinError>) -> Option<HandlerError> {
+        ended.unwrap_or_else(|error| {
+            // Its message comes back; the ledger counts the attempt.
+            tracing::error!(worker = self.name, %error, "a handler panicked");
+            None
+        })
+    }
+
+    /// Handles one delivery; answers an error that ends the run.
+    async fn work(self, delivery: Delivery, number: u64) -> Option<HandlerError> {
+        let _running = Running::new(&self.activity, &self.busy);
+        let message = match Message::from_text(&delivery.body) {
+            Ok(message) => message,
+            Err(error @ MessageError::Version(_)) => {
+                tracing::warn!(queue = self.name, %error, "left for a newer worker");
+                self.put_back(&delivery.receipt, NEWER_DELAY).await;
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(queue = self.name, %error, "message thrown away");
+                self.ack(&delivery.receipt).await;
+                return None;
+            }
+        };
+        let invocation = Invocation {
+            owner: format!("{}/{number}{}", self.worker_id, &self.name[..1]),
+            deadline: (self.clock)().plus(self.invocation),
+        };
+        let (handled, receipt) = self.handle(&message, &invocation, delivery.receipt).await;
+        match handled {
+            Ok(Handled::Done) => self.ack(&receipt).await,
+            Ok(Handled::Later(delay)) => self.put_back(&receipt, delay).await,
+            Err(error) => {
+                let delay = backoff(delivery.receive_count);
+                self.put_back(&receipt, delay).await;
+                if !error.is_transient {
+                    return Some(error);
+                }
+                let error = error.message;
+                tracing::warn!(worker = self.name, ?message, error, ?delay, "tried again later");
+            }
+        }
+        None
+    }
+
+    /// Runs the handler and keeps the message hidden meanwhile.
+    async fn handle(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+        mut receipt: Receipt,
+    ) -> (Result<Handled, HandlerError>, Receipt) {
+        let visibility = self.visibility();
+        let mut handling = self.handler.handle(message, invocation);
+        loop {
+            tokio::select! {
+                handled = &mut handling => return (handled, receipt),
+                () = sleep(visibility / 3) => {
+                    match self.queue.extend(&receipt, visibility).await {
+                        Ok(extended) => receipt = extended,
+                        Err(error) => tracing::warn!(queue = self.name, %error, "extend"),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ack(&self, receipt: &Receipt) {
+        if let Err(error) = self.queue.ack(receipt).await {
+            tracing::warn!(queue = self.name, %error, "acknowledge: it will come again");
+        }
+    }
+
+    async fn put_back(&self, receipt: &Receipt, delay: Duration) {
+        if let Err(error) = self.queue.extend(receipt, delay).await {
+            tracing::warn!(queue = self.name, %error, "put back: it will come again");
+        }
+    }
+}
+
+async fn of(receiving: &mut Option<BoxFuture<'static, Received>>) -> Received {
+    match receiving {
+        Some(receiving) => receiving.await,
+        None => pending().await,
+    }
+}
+
+/// Returns when `stop` says so, or when nobody is left to say so.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        tracing::debug!("the host has gone");
+    }
+}
+
+fn backoff(receive_count: u32) -> Duration {
+    Duration::from_secs(1 << receive_count.min(6)).min(BACKOFF_MAX)
+}

@@ -1,0 +1,70 @@
+//! `report`: what a pass did.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use ossferry_core::outcome::Outcome;
+use ossferry_ledger::ids::PassRef;
+use ossferry_ledger::{Ledger, ObjectRecord};
+
+use crate::cli::Format;
+use crate::command_error::CommandError;
+use crate::local_ledger::{LocalLedger, read_job};
+use crate::machine::Machine;
+use crate::object_csv::write_objects;
+use crate::summary::{json_line, report_of};
+
+/// Prints the totals of a pass, or a row for each of its objects.
+pub(crate) async fn print(
+    job_file: &Path,
+    format: Format,
+    pass: Option<&str>,
+    machine: &Machine,
+) -> Result<(), CommandError> {
+    let job = read_job(job_file)?;
+    let local = LocalLedger::look(&job, machine)?;
+    let pass = local.shown_pass(pass).await?;
+    let mut output = BufWriter::new(io::stdout());
+    if format == Format::Csv {
+        write_objects(&local.ledger, &pass, &mut output).await?;
+    } else {
+        let report = report_of(&local.ledger.status(&pass).await?, (machine.clock)());
+        if format == Format::Json {
+            writeln!(output, "{}", json_line(&report))?;
+        } else {
+            writeln!(output, "{report}")?;
+        }
+    }
+    output.flush()?;
+    Ok(())
+}
+
+/// The first failed objects of a pass.
+pub(crate) async fn first_failures(
+    ledger: &Ledger,
+    pass: &PassRef,
+    objects_max: usize,
+) -> Result<Vec<ObjectRecord>, CommandError> {
+    let mut found = Vec::new();
+    let mut walk = ledger.task_walk(pass).await?;
+    while found.len() < objects_max
+        && let Some((task, row)) = walk.next().await?
+    {
+        if row.sum.of(Outcome::Failed) > 0 {
+            let records = ledger.object_records(&task, &row).await?;
+            found.extend(records.into_iter().filter(has_failed));
+        }
+    }
+    found.truncate(objects_max);
+    Ok(found)
+}
+
+/// Whether every attempt at the object failed.
+pub(crate) fn has_failed(record: &ObjectRecord) -> bool {
+    record.result.as_ref().is_some_and(|result| result.outcome == Some(Outcome::Failed))
+}
+
+/// Why an object has the outcome it has.
+pub(crate) fn reason_of(record: &ObjectRecord) -> &str {
+    record.result.as_ref().and_then(|result| result.reason.as_deref()).unwrap_or("no reason noted")
+}

@@ -1,0 +1,228 @@
+//! `run`, `plan`, `copy`: work on a pass, and what is said at its end.
+
+mod crew;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use ossferry_core::job::Job;
+use ossferry_core::report::Report;
+use ossferry_ledger::Begun;
+use ossferry_ledger::ids::{PassId, PassRef};
+use ossferry_planner::{Planner, Trigger};
+use tokio::time::{Instant, sleep};
+
+pub(crate) use self::crew::Crew;
+use crate::choose::{Choice, choose, new_pass_id};
+use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, WorkArguments};
+use crate::command_error::CommandError;
+use crate::host::interrupt::INTERRUPTED;
+use crate::host::{HostEnd, Role};
+use crate::local_ledger::{LocalLedger, read_job};
+use crate::machine::Machine;
+use crate::report::{first_failures, reason_of};
+use crate::summary::{json_line, report_of};
+
+/// `copy` waits so long for a pass to begin: whoever starts it beside a `plan` may be faster.
+const BEGIN_WAIT: Duration = Duration::from_secs(10);
+
+/// Failed objects that are named below the report.
+const FAILURES_SHOWN: usize = 10;
+
+/// `run`: answers the exit status.
+pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8, CommandError> {
+    let job = read_job(&arguments.job.file)?;
+    let hint = command_line("run", &arguments.job.file);
+    let crew = Crew::hire(job, Role::Run, arguments.work, machine).await?;
+    let chosen = begin(&crew, &arguments.pass, machine).await?;
+    work(&crew, chosen, arguments.json, &hint, machine).await
+}
+
+/// `plan`: answers the exit status.
+pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<u8, CommandError> {
+    let job = read_job(&arguments.job.file)?;
+    let hint = command_line("plan", &arguments.job.file);
+    let limits = WorkArguments { workers: None, invocation_seconds: arguments.invocation_seconds };
+    let crew = Crew::hire(job, Role::Plan, limits, machine).await?;
+    let chosen = begin(&crew, &arguments.pass, machine).await?;
+    work(&crew, chosen, false, &hint, machine).await
+}
+
+/// `copy`: answers the exit status.
+pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<u8, CommandError> {
+    let job = read_job(&arguments.job.file)?;
+    let hint = command_line("copy", &arguments.job.file);
+    let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;
+    let pass = running_pass(&crew.local, &crew.planner, &crew.job).await?;
+    work(&crew, Chosen { pass, goes_on: true }, arguments.json, &hint, machine).await
+}
+
+fn command_line(command: &str, job_file: &Path) -> String {
+    format!("ossferry {command} --job {}", job_file.display())
+}
+
+/// The pass to work on.
+pub(crate) struct Chosen {
+    pass: PassRef,
+    /// Whether work of an earlier process may lie about.
+    goes_on: bool,
+}
+
+impl Chosen {
+    /// Which.
+    pub(crate) fn pass(&self) -> &PassRef {
+        &self.pass
+    }
+}
+
+/// Finds the pass that runs, or begins one.
+pub(crate) async fn begin(
+    crew: &Crew,
+    arguments: &PassArguments,
+    machine: &Machine,
+) -> Result<Chosen, CommandError> {
+    let running = crew.planner.running(&crew.job).await?;
+    let wanted = arguments.pass.map(crate::cli::WantedPass::kind);
+    let kind = match choose(wanted, arguments.since.is_some(), running.as_ref())? {
+        Choice::GoOn(pass) => {
+            eprintln!("going on with pass {pass}");
+            if running.is_some_and(|row| row.definition_hash != crew.job.definition_hash()) {
+                eprintln!(
+                    "the job file was changed since: the pass keeps policy and task sizes that it \
+                     began with"
+                );
+            }
+            return Ok(Chosen { pass: crew.local.pass(pass), goes_on: true });
+        }
+        Choice::Begin(kind) => kind,
+    };
+    let id = new_pass_id((machine.clock)(), fastrand::u32(..));
+    let trigger = Trigger { pass: id, kind, since: arguments.since };
+    let (pass, goes_on) = match crew.planner.begin(&crew.job, trigger).await? {
+        Begun::Running(row) => {
+            let since = row.since.map(|since| format!(", dates before {since} trusted"));
+            eprintln!("pass {} ({}){}", row.pass, row.kind, since.unwrap_or_default());
+            (row.pass, false)
+        }
+        Begun::Skipped { running } => {
+            eprintln!("another process has just begun pass {running}: helping with it");
+            (running, true)
+        }
+        Begun::Ended(row) => (row.pass, true),
+    };
+    Ok(Chosen { pass: crew.local.pass(pass), goes_on })
+}
+
+async fn running_pass(
+    local: &LocalLedger,
+    planner: &Planner,
+    job: &Job,
+) -> Result<PassRef, CommandError> {
+    let until = Instant::now() + BEGIN_WAIT;
+    let mut has_said = false;
+    loop {
+        if let Some(row) = planner.running(job).await? {
+            return Ok(local.pass(row.pass));
+        }
+        if Instant::now() >= until {
+            return Err(CommandError::NoPassRuns);
+        }
+        if !has_said {
+            eprintln!("waiting for a pass to begin, for up to {} s", BEGIN_WAIT.as_secs());
+            has_said = true;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Works on the pass, and says at its end what became of it.
+async fn work(
+    crew: &Crew,
+    chosen: Chosen,
+    json: bool,
+    hint: &str,
+    machine: &Machine,
+) -> Result<u8, CommandError> {
+    let pass = chosen.pass.clone();
+    match operate(crew, chosen, hint, machine).await? {
+        Ending::Interrupted => Ok(INTERRUPTED),
+        Ending::Walked(report) => {
+            eprintln!(
+                "everything is walked: {} objects planned in {} tasks; move them with: {}",
+                report.planned,
+                report.tasks,
+                hint.replacen("ossferry plan", "ossferry copy", 1),
+            );
+            Ok(0)
+        }
+        Ending::Ended(report) => {
+            conclude(crew, &pass, &report, json).await?;
+            Ok(report.exit_status())
+        }
+    }
+}
+
+/// How the work of this process ended.
+pub(crate) enum Ending {
+    /// Somebody asked to stop; it was said how to go on.
+    Interrupted,
+    /// Nothing is left for `plan`.
+    Walked(Box<Report>),
+    /// The pass has ended.
+    Ended(Box<Report>),
+}
+
+/// Works on the pass. `hint` is the command that goes on after an interrupt.
+pub(crate) async fn operate(
+    crew: &Crew,
+    chosen: Chosen,
+    hint: &str,
+    machine: &Machine,
+) -> Result<Ending, CommandError> {
+    let pass = chosen.pass.clone();
+    let end = crew.host(chosen.pass, chosen.goes_on, machine)?.run().await?;
+    if end == HostEnd::Interrupted {
+        eprintln!("interrupted; nothing recorded is lost. go on with: {hint}");
+        return Ok(Ending::Interrupted);
+    }
+    let status = crew.local.ledger.status(&pass).await?;
+    let report = Box::new(report_of(&status, (machine.clock)()));
+    Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
+}
+
+/// Prints the report, and the first failures below it.
+async fn conclude(
+    crew: &Crew,
+    pass: &PassRef,
+    report: &Report,
+    json: bool,
+) -> Result<(), CommandError> {
+    if let Err(broken) = report.check_law() {
+        eprintln!("the counts of pass {} contradict each other: {broken}", pass.pass);
+    }
+    if !json {
+        writeln!(std::io::stdout(), "{report}")?;
+    }
+    let failures = if report.failed == 0 {
+        Vec::new()
+    } else {
+        first_failures(&crew.local.ledger, pass, FAILURES_SHOWN).await?
+    };
+    for record in &failures {
+        eprintln!("failed: {}: {}", record.object.key, reason_of(record));
+    }
+    let more = report.failed.saturating_sub(failures.len() as u64);
+    if more > 0 {
+        eprintln!("failed: {more} more; see: ossferry inspect failures");
+    }
+    if json {
+        writeln!(std::io::stdout(), "{}", json_line(report))?;
+    }
+    Ok(())
+}
+
+/// Names a pass for a person.
+pub(crate) fn title(pass: &PassId) -> String {
+    format!("pass {pass}")
+}

@@ -1,0 +1,186 @@
+//! Everything that works on a job in this process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ossferry_copier::{Copier, CopierOptions, CopierParts};
+use ossferry_core::job::{Job, Limits};
+use ossferry_core::ports::{Source, Target};
+use ossferry_ledger::ids::PassRef;
+use ossferry_local::Presence;
+use ossferry_planner::{Planner, PlannerParts};
+use tokio::sync::Semaphore;
+
+use crate::adapters::{source_end, target_end};
+use crate::cli::WorkArguments;
+use crate::command_error::CommandError;
+use crate::handlers::{CopierHandler, OpenerHandler, PlannerHandler};
+use crate::host::interrupt::Interrupts;
+use crate::host::planner_mark::PlannerMark;
+use crate::host::station::{Activity, Handler, Station};
+use crate::host::{Host, Role};
+use crate::local_ledger::LocalLedger;
+use crate::machine::Machine;
+use crate::progress::{Progress, Traffic, watched};
+
+/// No invocation is shorter, unless it is asked for: a hand-back costs rows.
+const INVOCATION_MIN: Duration = Duration::from_secs(30);
+
+/// Planner and copier of a job, joined to its ledger.
+pub(crate) struct Crew {
+    /// The job.
+    pub(crate) job: Job,
+    /// Its ledger.
+    pub(crate) local: LocalLedger,
+    /// Begins passes, walks slices, opens uploads.
+    pub(crate) planner: Arc<Planner>,
+    /// The target, counted.
+    pub(crate) target: Arc<dyn Target>,
+    source: Arc<dyn Source>,
+    role: Role,
+    arguments: WorkArguments,
+    presence: Presence,
+    busy_planners: Arc<AtomicUsize>,
+    traffic: Arc<Traffic>,
+    _mark: Option<PlannerMark>,
+}
+
+impl Crew {
+    /// Joins the ledger, and makes source and target ready.
+    pub(crate) async fn hire(
+        job: Job,
+        role: Role,
+        arguments: WorkArguments,
+        machine: &Machine,
+    ) -> Result<Self, CommandError> {
+        let source = source_end(&job, machine).await?.port();
+        let traffic = Arc::<Traffic>::default();
+        let target = watched(Arc::new(target_end(&job, machine).await?), Arc::clone(&traffic));
+        let (local, presence) = LocalLedger::join(&job, machine)?;
+        let mark = if role == Role::Copy {
+            None
+        } else {
+            let path = local.database.path();
+            Some(PlannerMark::set(path).map_err(|error| CommandError::File {
+                what: "mark a planner beside",
+                path: path.to_owned(),
+                error,
+            })?)
+        };
+        let busy_planners = Arc::new(AtomicUsize::new(0));
+        let (busy, slots) = (Arc::clone(&busy_planners), count(job.limits.slices_max));
+        let planner = Arc::new(Planner::new(PlannerParts {
+            ledger: local.ledger.clone(),
+            source: Arc::clone(&source),
+            target: Arc::clone(&target),
+            appetite: Arc::new(move || busy.load(Ordering::Relaxed) < slots),
+        }));
+        Ok(Self {
+            job,
+            local,
+            planner,
+            target,
+            source,
+            role,
+            arguments,
+            presence,
+            busy_planners,
+            traffic,
+            _mark: mark,
+        })
+    }
+
+    /// The host of one pass.
+    pub(crate) fn host(
+        &self,
+        pass: PassRef,
+        goes_on: bool,
+        machine: &Machine,
+    ) -> Result<Host<'_>, CommandError> {
+        let limits = &self.job.limits;
+        let activity = Activity::new();
+        // Copiers open uploads only once it is seen that no one plans.
+        let planner_gate = Arc::new(AtomicBool::new(self.role != Role::Copy));
+        let in_flight = Arc::new(Semaphore::new(count(limits.concurrency_max)));
+        let planner = PlannerHandler(Arc::clone(&self.planner));
+        let planner: Arc<dyn Handler> = match self.role {
+            Role::Run | Role::Plan => Arc::new(planner),
+            Role::Copy => Arc::new(OpenerHandler(planner)),
+        };
+        let mut stations = vec![Station {
+            name: "planner",
+            queue: Arc::clone(&self.local.planner_queue),
+            handler: planner,
+            slots: count(limits.slices_max),
+            busy: Arc::clone(&self.busy_planners),
+            gate: Arc::clone(&planner_gate),
+            invocation: invocation(limits, self.arguments),
+            worker_id: self.presence.worker_id().to_owned(),
+            clock: Arc::clone(&machine.clock),
+            activity: Arc::clone(&activity),
+        }];
+        if self.role != Role::Plan {
+            let copier = Copier::new(CopierParts {
+                ledger: self.local.ledger.clone(),
+                source: Arc::clone(&self.source),
+                target: Arc::clone(&self.target),
+                in_flight: Arc::clone(&in_flight),
+                options: CopierOptions::default(),
+            });
+            stations.push(Station {
+                name: "copier",
+                queue: Arc::clone(&self.local.copier_queue),
+                handler: Arc::new(CopierHandler(copier)),
+                slots: count(self.arguments.workers.unwrap_or(limits.workers)),
+                busy: Arc::default(),
+                gate: Arc::new(AtomicBool::new(true)),
+                ..stations[0].clone()
+            });
+        }
+        let title = super::title(&pass.pass);
+        Ok(Host {
+            local: &self.local,
+            pass,
+            role: self.role,
+            stations,
+            planner_gate,
+            in_flight,
+            activity,
+            window: u64::from(limits.window_tasks),
+            progress: Progress::new(title, machine.is_terminal, Arc::clone(&self.traffic)),
+            interrupts: Interrupts::listen().map_err(CommandError::Signals)?,
+            goes_on,
+        })
+    }
+}
+
+/// Twice what a task is planned to take: a task that is as slow as that is handed back.
+fn invocation(limits: &Limits, arguments: WorkArguments) -> Duration {
+    match arguments.invocation_seconds {
+        Some(seconds) => Duration::from_secs(u64::from(seconds)),
+        None => (2 * Duration::from_secs(u64::from(limits.task_seconds))).max(INVOCATION_MIN),
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_is_as_long_as_two_tasks_unless_it_is_set() {
+        let limits = |task_seconds| Limits { task_seconds, ..Limits::default() };
+        let set = WorkArguments { workers: None, invocation_seconds: Some(2) };
+        for (limits, arguments, seconds) in [
+            (limits(60), WorkArguments::default(), 120),
+            (limits(5), WorkArguments::default(), 30),
+            (limits(60), set, 2),
+        ] {
+            assert_eq!(invocation(&limits, arguments), Duration::from_secs(seconds));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! From what the ledger says of a pass to its report.
+
+use ossferry_core::report::{PassFacts, Report, ReportState};
+use ossferry_core::time::Timestamp;
+use ossferry_ledger::PassStatus;
+use ossferry_ledger::rows::PassState;
+
+/// The report of a pass as it stands at `now`, by the ledger's clock.
+pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
+    let row = &status.row;
+    let facts = PassFacts {
+        pass: row.pass.0.clone(),
+        kind: row.kind.as_str().to_owned(),
+        state: match row.state {
+            PassState::Open => ReportState::Open,
+            PassState::Finished => ReportState::Finished,
+            PassState::Stopped => ReportState::Stopped,
+            PassState::Cancelled | PassState::Skipped => ReportState::Cancelled,
+        },
+        reason: row.reason.clone(),
+        slices: status.totals.slices,
+        tasks: status.totals.tasks,
+        seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),
+    };
+    Report::new(facts, &status.totals.walked, &status.totals.sum)
+}
+
+/// The report as one line of JSON.
+pub(crate) fn json_line(report: &Report) -> String {
+    serde_json::to_string(report).expect("a report is texts and numbers")
+}
