@@ -256,6 +256,7 @@ fn every_row_of_every_version_is_read() {
         began: Timestamp(5),
         ended: Some(Timestamp(6)),
         t1: Some(Timestamp(4)),
+        cleared: Some(Timestamp(7)),
         note: Some("skipped: q is running".to_owned()),
     };
     check_row(tested, "pass-index", &index);

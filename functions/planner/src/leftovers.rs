@@ -9,7 +9,7 @@ use ossferry_core::time::Timestamp;
 use ossferry_ledger::rows::UploadRow;
 
 /// OSS dates an upload in whole seconds or better; its answers' `Date` is in whole seconds.
-const CLOCK_GRAIN: Duration = Duration::from_secs(2);
+pub(crate) const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 
 /// Clears the way for an attempt: aborts what earlier ones left, and answers an empty upload of this
 /// attempt's own lost planner, which may be used.

@@ -6,6 +6,7 @@
 mod begin;
 mod deadline;
 mod drafts;
+mod ended;
 mod error;
 mod judge;
 mod keyed;

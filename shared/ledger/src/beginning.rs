@@ -204,6 +204,26 @@ impl Ledger {
         Ok(passes)
     }
 
+    /// Whether the uploads of a pass that ended early were aborted.
+    pub async fn is_cleared(&self, pass: &PassRef) -> Result<bool> {
+        let index: Option<PassIndexRow> = self.read(&pass_index_row(pass)).await?;
+        Ok(index.is_some_and(|index| index.cleared.is_some()))
+    }
+
+    /// Notes that the uploads of a pass that ended early were aborted.
+    pub async fn note_cleared(&self, pass: &PassRef) -> Result<()> {
+        let cleared = Some(self.now());
+        self.index_pass(pass, &self.pass(pass).await?).await?;
+        self.step::<PassIndexRow, _>(&pass_index_row(pass), |row| {
+            if row.cleared.is_some() {
+                return Change::Keep(());
+            }
+            Change::Write(PassIndexRow { cleared, ..row.clone() }, ())
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Writes what the index says of a pass.
     pub(crate) async fn index_pass(&self, pass: &PassRef, row: &PassRow) -> Result<()> {
         self.put_index(pass, index_of(row)).await
@@ -223,6 +243,7 @@ impl Ledger {
             began: self.now(),
             ended: None,
             t1: None,
+            cleared: None,
             note: Some(format!("skipped: {running} is running")),
         };
         self.put_index(pass, index).await
@@ -253,6 +274,7 @@ fn index_of(row: &PassRow) -> PassIndexRow {
         began: row.began,
         ended: row.ended,
         t1: Some(row.t1),
+        cleared: None,
         note: row.reason.clone(),
     }
 }

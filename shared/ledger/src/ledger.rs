@@ -9,7 +9,7 @@ use ossferry_core::time::Clock;
 
 use crate::codec::{TypedRow, Unreadable, decode, encode};
 use crate::ids::RowId;
-use crate::lease::{Change, KnownDead, LeaseLost};
+use crate::lease::{Change, KnownDead, Lease, LeaseLost};
 use crate::lists::ListError;
 
 /// Rounds of one conditional write before it is given up. A refused round means that another worker
@@ -85,6 +85,11 @@ impl Ledger {
     /// The ledger's clock.
     pub fn now(&self) -> ossferry_core::time::Timestamp {
         (self.clock)()
+    }
+
+    /// Whether nobody holds a row of this lease now.
+    pub fn is_free(&self, lease: &Lease) -> bool {
+        lease.is_free_at(self.now(), &self.known_dead)
     }
 
     /// Bytes that one row may take.

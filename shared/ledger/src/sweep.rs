@@ -40,8 +40,7 @@ impl Ledger {
                     swept.slices += 1;
                 }
                 Branch::Live(row) => {
-                    if !row.state.is_walked() && row.lease.is_free_at(self.now(), &self.known_dead)
-                    {
+                    if !row.state.is_walked() && self.is_free(&row.lease) {
                         due.push(Message::Slice(slice.clone()));
                         swept.slices += 1;
                     }
@@ -85,7 +84,7 @@ impl Ledger {
         if row.kind == TaskKind::Upload && row.state == TaskState::Copying {
             return self.due_of_upload(&slice.task(row.seq)).await;
         }
-        let free = row.lease.is_free_at(self.now(), &self.known_dead);
+        let free = self.is_free(&row.lease);
         Ok(if free { vec![task_message(slice, row)] } else { Vec::new() })
     }
 

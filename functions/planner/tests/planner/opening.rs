@@ -183,3 +183,33 @@ async fn an_opening_survives_its_planner_wherever_it_dies() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_uploads_of_a_cancelled_pass_are_aborted_once_and_of_a_running_one_never() {
+    let (world, task) = planned().await;
+    open(&world, &task).await;
+    let pass = world.pass("p1");
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 0, "the pass runs");
+    world.ledger.end_pass(&pass, PassState::Cancelled, None).await.unwrap();
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 1);
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 0, "it was noted");
+    let upload = world.ledger.upload(&task, 1).await.unwrap();
+    assert_eq!(upload.abort_reason, Some(AbortReason::Ended));
+    let id = upload.upload_id.unwrap();
+    assert_eq!(world.target.script.lock().unwrap().aborted, [id]);
+}
+
+#[tokio::test]
+async fn an_upload_that_a_lost_planner_did_not_name_is_aborted_by_its_key_and_date() {
+    let (world, task) = planned().await;
+    lose_planner(&world, &task).await;
+    world.target.script.lock().unwrap().uploads = vec![
+        leftover("older", "large", -60_000),
+        leftover("lost", "large", 1),
+        leftover("sibling", "large-too", 1),
+    ];
+    let pass = world.pass("p1");
+    world.ledger.end_pass(&pass, PassState::Stopped, Some("key revoked")).await.unwrap();
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 1);
+    assert_eq!(world.target.script.lock().unwrap().aborted, ["lost"]);
+}

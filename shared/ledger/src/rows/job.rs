@@ -70,6 +70,9 @@ pub struct PassIndexRow {
     /// T1: the source's own clock before the first page was listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t1: Option<Timestamp>,
+    /// The ledger's clock when the uploads of a pass that ended early had been aborted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<Timestamp>,
     /// Why a trigger made no pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
