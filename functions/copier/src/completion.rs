@@ -206,17 +206,18 @@ impl<'a> Completion<'a> {
         Ok(self.session.after_own_lease())
     }
 
-    /// After T2: what the application wrote under the key, if it did.
+    /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.
     async fn taken_at_target(&self) -> Result<Option<ObjectInfo>, Trouble> {
-        let Some(t2) = self.work.pass.t2 else { return Ok(None) };
+        let is_forbidden = self.planned.action == Action::Copy { forbid_overwrite: true };
+        if !self.session.looks_before_writing(self.work, is_forbidden) {
+            return Ok(None);
+        }
         let Some(found) = self.head().await? else { return Ok(None) };
         let is_expected = matches!(
             (&self.planned.expected, &found.etag),
             (Expected::Present(expected), Some(etag)) if expected == etag
         );
-        let is_since_t2 = found.last_modified.is_none_or(|time| time >= t2);
-        // A versioned bucket ignores that overwriting is forbidden.
-        let is_forbidden = self.planned.action == Action::Copy { forbid_overwrite: true };
+        let is_since_t2 = self.work.is_since_t2(found.last_modified);
         Ok((is_forbidden || (is_since_t2 && !is_expected)).then_some(found))
     }
 

@@ -259,17 +259,19 @@ impl ObjectCopy<'_> {
             && self.work.job.target.encryption != Some(Encryption::Kms)
     }
 
-    /// Whether, after T2, the target's object may be one that the application wrote there.
+    /// Whether the target's object may be one that the application wrote there, after T2 or where
+    /// overwriting is forbidden and a versioned bucket would do it all the same.
     async fn is_taken_at_target(&self) -> Result<bool, Trouble> {
-        let Some(t2) = self.work.pass.t2 else { return Ok(false) };
+        if !self.session.looks_before_writing(self.work, self.forbid_overwrite) {
+            return Ok(false);
+        }
         let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
         let Some(found) = found else { return Ok(false) };
         let is_expected = matches!(
             (&self.object.expected, &found.etag),
             (Expected::Present(expected), Some(etag)) if expected == etag
         );
-        let is_since_t2 = found.last_modified.is_none_or(|time| time >= t2);
-        // A versioned bucket ignores that overwriting is forbidden.
+        let is_since_t2 = self.work.is_since_t2(found.last_modified);
         Ok(self.forbid_overwrite || (is_since_t2 && !is_expected))
     }
 

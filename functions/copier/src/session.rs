@@ -44,6 +44,11 @@ impl PassWork {
         u64::from(self.job.limits.window_tasks)
     }
 
+    /// Whether the application, and not we, may have written an object of this date at the target.
+    pub(crate) fn is_since_t2(&self, last_modified: Option<Timestamp>) -> bool {
+        self.pass.t2.is_some_and(|t2| last_modified.is_none_or(|time| time >= t2))
+    }
+
     /// How much may be at work at once, after so many claims in vain: each time a quarter. What is too
     /// much for all may be enough for a few.
     pub(crate) fn load(&self, fruitless: u64) -> Load {
@@ -131,6 +136,13 @@ impl Session {
     pub(crate) fn etags_are_comparable(&self) -> bool {
         let source = self.source.profile();
         source.etag_is_comparable && source.etag_is_md5 && self.target.profile().etag_is_md5
+    }
+
+    /// Whether the target is asked right before an object is written there: after T2, and where a
+    /// versioned bucket ignores that overwriting is forbidden.
+    pub(crate) fn looks_before_writing(&self, work: &PassWork, forbid_overwrite: bool) -> bool {
+        let is_ignored = self.target.profile().ignores_forbid_overwrite;
+        work.pass.t2.is_some() || (forbid_overwrite && is_ignored)
     }
 
     /// The requests made since the last call.

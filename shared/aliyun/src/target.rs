@@ -26,7 +26,19 @@ impl OssTarget {
     /// `etag_is_md5` unless objects are encrypted with KMS, be it because the job asks for it or
     /// because that is the bucket's default ([`OssClient::bucket_info`] tells).
     pub fn new(client: OssClient, etag_is_md5: bool) -> Self {
-        Self { client, profile: TargetProfile { etag_is_md5, page_keys_max: PAGE_KEYS_MAX } }
+        let profile = TargetProfile {
+            etag_is_md5,
+            ignores_forbid_overwrite: false,
+            page_keys_max: PAGE_KEYS_MAX,
+        };
+        Self { client, profile }
+    }
+
+    /// The same bucket, known to be versioned: versioning is enabled or suspended.
+    #[must_use]
+    pub fn versioned(mut self) -> Self {
+        self.profile.ignores_forbid_overwrite = true;
+        self
     }
 
     /// For what the port does not have: preflight.

@@ -63,7 +63,11 @@ impl Default for Bucket {
                 page_keys_max: 1_000,
                 etag_is_comparable: true,
             },
-            target: TargetProfile { etag_is_md5: true, page_keys_max: 1_000 },
+            target: TargetProfile {
+                etag_is_md5: true,
+                ignores_forbid_overwrite: false,
+                page_keys_max: 1_000,
+            },
         }
     }
 }

@@ -251,6 +251,16 @@ async fn what_must_not_be_overwritten_is_copied_only_if_it_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_versioned_bucket_is_asked_before_a_write_that_it_would_not_refuse() {
+    let mut bench = Bench::new().await;
+    bench.target.make_versioned();
+    let object = created("a", &bench.source.put("a", "some text"));
+    bench.target.write("to/a", "same size");
+    assert_eq!(outcome_of(&bench, object).await.outcome, Some(Outcome::Kept));
+    assert_eq!(bench.target.object("to/a").unwrap().bytes, "same size");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_the_switch_what_the_application_wrote_is_kept() {
     for (written_after, outcome) in [(5, Outcome::Copied), (15, Outcome::Kept)] {
         let bench = Bench::with(|_| {}, Some(Duration::from_secs(10))).await;

@@ -89,8 +89,21 @@ async fn collect(mut body: ObjectBody, bytes: u64) -> Result<Bytes, PortError> {
 
 impl ScriptedTarget {
     pub(crate) fn new(clock: Clock) -> Self {
-        let profile = Arc::new(TargetProfile { etag_is_md5: true, page_keys_max: 1_000 });
+        let profile = Arc::new(TargetProfile {
+            etag_is_md5: true,
+            ignores_forbid_overwrite: false,
+            page_keys_max: 1_000,
+        });
         Self { state: Arc::default(), profile, clock, meter: Arc::default() }
+    }
+
+    /// Makes the bucket a versioned one, which overwrites whatever the request says.
+    pub(crate) fn make_versioned(&mut self) {
+        Arc::make_mut(&mut self.profile).ignores_forbid_overwrite = true;
+    }
+
+    fn refuses(&self, options: &PutOptions, key: &Key) -> bool {
+        options.forbid_overwrite && !self.profile.ignores_forbid_overwrite && self.exists(key)
     }
 
     /// What becomes of the next requests of this operation.
@@ -208,7 +221,7 @@ impl Target for ScriptedTarget {
         if let Some(Goes::Fails(kind)) = fate {
             return Err(refused(kind));
         }
-        if options.forbid_overwrite && self.exists(key) {
+        if self.refuses(options, key) {
             return Err(refused(ErrorKind::AlreadyExists));
         }
         let mut bytes = collect(body, bytes).await?;
@@ -290,7 +303,7 @@ impl Target for ScriptedTarget {
             Some(Goes::Vanishes) => return Err(lost()),
             _ => {}
         }
-        if options.forbid_overwrite && self.exists(key) {
+        if self.refuses(options, key) {
             return Err(refused(ErrorKind::AlreadyExists));
         }
         let mut whole = Vec::new();

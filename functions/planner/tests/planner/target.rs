@@ -46,7 +46,11 @@ impl ScriptedTarget {
         let objects = objects.iter().map(|entry| (entry.key.clone(), info_of(entry))).collect();
         Self {
             script: Arc::new(Mutex::new(TargetScript { objects, ..TargetScript::default() })),
-            profile: TargetProfile { etag_is_md5: true, page_keys_max: page },
+            profile: TargetProfile {
+                etag_is_md5: true,
+                ignores_forbid_overwrite: false,
+                page_keys_max: page,
+            },
             meter: Arc::default(),
             crash,
         }

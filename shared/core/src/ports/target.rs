@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 pub struct TargetProfile {
     /// Whether the `ETag` of a single PUT is the MD5 of the bytes (not with KMS encryption).
     pub etag_is_md5: bool,
+    /// Whether the bucket is versioned, so that OSS ignores [`PutOptions::forbid_overwrite`].
+    pub ignores_forbid_overwrite: bool,
     /// Entries that one [`Target::list`] returns at most.
     pub page_keys_max: u32,
 }
