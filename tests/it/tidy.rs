@@ -126,7 +126,11 @@ fn nothing_is_left_unfinished_and_no_file_is_a_drawer() {
             continue;
         }
         for unfinished in ["todo!(", "unimplemented!(", "#[ignore", "assert!(true)", "dbg!("] {
-            assert!(!text.contains(unfinished), "{shown} holds {unfinished}");
+            // Another process's part in a test is a test of the same binary that only it starts.
+            let is_role = |line: &&str| line.contains("#[ignore = \"a process that another test");
+            let found =
+                text.lines().filter(|line| !is_role(line)).find(|line| line.contains(unfinished));
+            assert!(found.is_none(), "{shown} holds {unfinished}");
         }
     }
 }
