@@ -263,7 +263,7 @@ pub(crate) enum Inspected {
     Tasks,
     /// The failed objects of a pass, each with its cause
     Failures,
-    /// Every task of a pass that names this key
+    /// What the newest pass that planned this key says of it
     Key {
         /// At the source, spelled as reports spell it (%XX)
         #[arg(value_name = "KEY")]

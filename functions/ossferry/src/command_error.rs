@@ -106,11 +106,11 @@ pub(crate) enum CommandError {
     #[error("the ledger knows no pass {0}; see: ossferry inspect passes")]
     UnknownPass(String),
     /// The key is in no task.
-    #[error("pass {pass} planned no such key; it was found equal, filtered, or not listed")]
-    UnknownKey {
-        /// Which pass was looked through.
-        pass: PassId,
-    },
+    #[error(
+        "no such key was planned: it was found equal, filtered, or not listed; spell it as reports \
+         do (%XX)"
+    )]
+    UnknownKey,
     /// The emulator did not start.
     #[error("emulator: {0}")]
     Emulator(#[from] EmulatorError),

@@ -49,6 +49,9 @@ const MESSAGE_IDLE: Duration = Duration::from_secs(10);
 /// cut off then is done again by the next process.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Nothing is said of handlers that end within this.
+const QUIET_GRACE: Duration = Duration::from_millis(500);
+
 /// What this process does for the pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
@@ -122,22 +125,7 @@ impl Host<'_> {
         let end = self.watch().await;
         stop.send_replace(true);
         self.in_flight.close();
-        let running = self.activity.running();
-        if running > 0 && !matches!(end, Ok(Some(HostEnd::PassEnded))) {
-            let grace = GRACE.as_secs();
-            self.progress.say(&format!(
-                "stopping: {running} handlers end what they have begun, for up to {grace} s"
-            ));
-        }
-        let mut failure = None;
-        let drained = timeout(GRACE, async {
-            while let Some(ended) = stations.join_next().await {
-                failure = failure.take().or(station_error(ended));
-            }
-        });
-        if drained.await.is_err() {
-            tracing::debug!(running = self.activity.running(), "handlers dropped");
-        }
+        let failure = self.drain(&mut stations).await;
         stations.shutdown().await;
         self.progress.finish();
         match end? {
@@ -147,6 +135,29 @@ impl Host<'_> {
                 error: "met an error that is in the log".to_owned(),
             })),
         }
+    }
+
+    /// Waits for handlers that are at work. Answers what one of them met that will not change.
+    async fn drain(&self, stations: &mut JoinSet<StationEnd>) -> Option<CommandError> {
+        let mut all = std::pin::pin!(async {
+            let mut failure = None;
+            while let Some(ended) = stations.join_next().await {
+                failure = failure.or(station_error(ended));
+            }
+            failure
+        });
+        if let Ok(failure) = timeout(QUIET_GRACE, &mut all).await {
+            return failure;
+        }
+        let (running, grace) = (self.activity.running(), GRACE.as_secs());
+        self.progress.say(&format!(
+            "stopping: {running} handlers end what they have begun, for up to {grace} s; Ctrl-C \
+             ends it at once"
+        ));
+        timeout(GRACE, all).await.unwrap_or_else(|_| {
+            tracing::debug!(running = self.activity.running(), "handlers dropped");
+            None
+        })
     }
 
     /// Returns when there is nothing left to do, or `None` when a handler met what will not change.
@@ -215,7 +226,8 @@ impl Host<'_> {
             if status.row.state.is_final() {
                 return Ok(Some(HostEnd::PassEnded));
             }
-            self.progress.say(&self.waits_for(&status));
+            let is_unplanned = self.role == Role::Copy && self.planner_gate.load(Ordering::Relaxed);
+            self.progress.say(&waits_for(&status, is_unplanned));
             rounds.sweep_interval = (rounds.sweep_interval * 2).min(SWEEP_INTERVAL_MAX);
             rounds.sweep_due = Instant::now() + rounds.sweep_interval;
         }
@@ -247,34 +259,30 @@ impl Host<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    /// Why nothing moves here.
-    fn waits_for(&self, status: &PassStatus) -> String {
-        let open = status.totals.tasks.saturating_sub(status.tasks_ended);
-        let mut parts = Vec::new();
-        if status.slices_unwalked > 0 {
-            let slices = status.slices_unwalked;
-            let nobody = self.role == Role::Copy && self.planner_gate.load(Ordering::Relaxed);
-            parts.push(if nobody {
-                format!(
-                    "{slices} key ranges to be walked, and no planner runs: start ossferry plan"
-                )
-            } else {
-                format!("{slices} key ranges that wait after an error or are another planner's")
-            });
-        }
-        if open > 0 {
-            parts.push(format!(
-                "{open} tasks, of which {} are begun: they wait after an error or are another \
-                 copier's",
-                status.tasks_copying
-            ));
-        }
-        if parts.is_empty() {
-            parts.push("the pass to be finished".to_owned());
-        }
-        format!("waiting for {}", parts.join("; and "))
+/// Why nothing moves in this process. `is_unplanned`: no process takes the planner's messages.
+fn waits_for(status: &PassStatus, is_unplanned: bool) -> String {
+    let open = status.totals.tasks.saturating_sub(status.tasks_ended);
+    let mut parts = Vec::new();
+    if status.slices_unwalked > 0 {
+        let slices = status.slices_unwalked;
+        parts.push(if is_unplanned {
+            format!("{slices} key ranges to be walked, and no planner runs: start ossferry plan")
+        } else {
+            format!("{slices} key ranges that wait after an error or are another planner's")
+        });
     }
+    if open > 0 {
+        parts.push(format!(
+            "{open} tasks, of which {} are begun: they wait after an error or are another copier's",
+            status.tasks_copying
+        ));
+    }
+    if parts.is_empty() {
+        parts.push("the pass to be finished".to_owned());
+    }
+    format!("waiting for {}", parts.join("; and "))
 }
 
 type StationEnd = (&'static str, Result<(), HandlerError>);
@@ -284,5 +292,50 @@ fn station_error(ended: Result<StationEnd, JoinError>) -> Option<CommandError> {
         Ok((_, Ok(()))) => None,
         Ok((worker, Err(error))) => Some(CommandError::Handler { worker, error: error.message }),
         Err(error) => Some(CommandError::Handler { worker: "worker", error: error.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ossferry_core::time::Timestamp;
+    use ossferry_ledger::rows::{PassKind, PassRow, PassState, PassTotals};
+
+    use super::*;
+
+    #[test]
+    fn a_host_that_waits_says_for_what() {
+        let row = PassRow {
+            job: "j".into(),
+            pass: "p".into(),
+            kind: PassKind::Full,
+            state: PassState::Open,
+            reason: None,
+            definition: String::new(),
+            definition_hash: String::new(),
+            scope_hash: String::new(),
+            t1: Timestamp(0),
+            since: None,
+            t2: None,
+            began: Timestamp(0),
+            ended: None,
+            outstanding_chunks: 0,
+            totals: None,
+        };
+        let status = |slices_unwalked, tasks| PassStatus {
+            row: row.clone(),
+            totals: PassTotals { tasks, ..PassTotals::default() },
+            slices_unwalked,
+            tasks_copying: 1,
+            tasks_ended: 2,
+        };
+        for (status, is_unplanned, want) in [
+            (status(3, 2), true, "start ossferry plan"),
+            (status(3, 2), false, "3 key ranges that wait"),
+            (status(0, 7), true, "5 tasks, of which 1 are begun"),
+            (status(0, 2), false, "the pass to be finished"),
+        ] {
+            let text = waits_for(&status, is_unplanned);
+            assert!(text.contains(want), "{text}");
+        }
     }
 }

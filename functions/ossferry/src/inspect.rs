@@ -6,7 +6,9 @@ use std::io::{self, BufWriter, Write};
 
 use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
+use ossferry_ledger::ObjectRecord;
 use ossferry_ledger::ids::PassRef;
+use ossferry_ledger::rows::PassState;
 use serde_json::Value;
 
 use crate::cli::{InspectArguments, Inspected};
@@ -30,9 +32,17 @@ pub(crate) async fn print(
         }
         return output.end();
     }
+    if let Inspected::Key { key } = &arguments.what {
+        let found = find(&local, &Key::from_text(key), arguments.pass.as_deref()).await?;
+        output.header(lines::OBJECTS)?;
+        for record in found {
+            output.line(&lines::object(&record))?;
+        }
+        return output.end();
+    }
     let pass = local.shown_pass(arguments.pass.as_deref()).await?;
     match &arguments.what {
-        Inspected::Passes => {}
+        Inspected::Passes | Inspected::Key { .. } => {}
         Inspected::Slices => {
             output.header(lines::SLICES)?;
             for branch in local.ledger.tree(&pass).await? {
@@ -41,18 +51,30 @@ pub(crate) async fn print(
         }
         Inspected::Tasks => tasks(&local, &pass, &mut output).await?,
         Inspected::Failures => failures(&local, &pass, &mut output).await?,
-        Inspected::Key { key } => {
-            let found = local.ledger.find_key(&pass, &Key::from_text(key)).await?;
-            if found.is_empty() {
-                return Err(CommandError::UnknownKey { pass: pass.pass });
-            }
-            output.header(lines::OBJECTS)?;
-            for record in found {
-                output.line(&lines::object(&record))?;
-            }
-        }
     }
     output.end()
+}
+
+/// What a pass says of a key: the one named, or the newest that planned it.
+async fn find(
+    local: &LocalLedger,
+    key: &Key,
+    pass: Option<&str>,
+) -> Result<Vec<ObjectRecord>, CommandError> {
+    let newest = local.shown_pass(pass).await?;
+    let mut passes = vec![newest.clone()];
+    if pass.is_none() {
+        let earlier = local.ledger.passes(&local.job).await?.into_iter().rev();
+        let earlier = earlier.filter(|pass| pass.state != PassState::Skipped);
+        passes.extend(earlier.map(|pass| local.pass(pass.pass)).filter(|pass| *pass != newest));
+    }
+    for pass in &passes {
+        let found = local.ledger.find_key(pass, key).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Err(CommandError::UnknownKey)
 }
 
 async fn tasks(

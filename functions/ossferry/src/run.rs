@@ -10,6 +10,7 @@ use ossferry_core::job::Job;
 use ossferry_core::report::Report;
 use ossferry_ledger::Begun;
 use ossferry_ledger::ids::{PassId, PassRef};
+use ossferry_ledger::rows::PassState;
 use ossferry_planner::{Planner, Trigger};
 use tokio::time::{Instant, sleep};
 
@@ -97,6 +98,7 @@ pub(crate) async fn begin(
         }
         Choice::Begin(kind) => kind,
     };
+    clear_ended(crew).await?;
     let id = new_pass_id((machine.clock)(), fastrand::u32(..));
     let trigger = Trigger { pass: id, kind, since: arguments.since };
     let (pass, goes_on) = match crew.planner.begin(&crew.job, trigger).await? {
@@ -186,9 +188,33 @@ pub(crate) async fn operate(
         eprintln!("interrupted; nothing recorded is lost. go on with: {hint}");
         return Ok(Ending::Interrupted);
     }
+    clear_uploads(crew, &pass).await;
     let status = crew.local.ledger.status(&pass).await?;
     let report = Box::new(report_of(&status, (machine.clock)()));
     Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
+}
+
+/// Aborts what passes left at the target that ended while no process of theirs was alive.
+async fn clear_ended(crew: &Crew) -> Result<(), CommandError> {
+    for pass in crew.local.ledger.passes(&crew.local.job).await? {
+        let is_over = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
+        if is_over && pass.cleared.is_none() {
+            clear_uploads(crew, &crew.local.pass(pass.pass)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Aborts the unfinished uploads of a pass that ended early. What fails now is done before the next
+/// pass begins.
+async fn clear_uploads(crew: &Crew, pass: &PassRef) {
+    match crew.planner.clear_uploads(pass).await {
+        Ok(0) => {}
+        Ok(aborted) => {
+            eprintln!("aborted {aborted} unfinished uploads of pass {}", pass.pass);
+        }
+        Err(error) => tracing::warn!(pass = %pass.pass, %error, "abort unfinished uploads"),
+    }
 }
 
 /// Prints the report, and the first failures below it.

@@ -1,5 +1,8 @@
 //! One queue's loop: receive, handle, acknowledge.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -122,6 +122,7 @@ pub(super) fn object(record: &ObjectRecord) -> Line {
     let (planned, result) = (&record.object, record.result.as_ref());
     let etag = result.and_then(|found| found.source_etag.as_ref()).or(planned.etag.as_ref());
     let object = json!({
+        "pass": record.task.pass().pass.0,
         "task": record.task.to_string(),
         "key": planned.key.to_text(),
         "size": planned.size,

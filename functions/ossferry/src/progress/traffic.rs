@@ -1,10 +1,9 @@
-//! What this process sends, counted as it passes: rows only say so once a task has ended.
+//! What this process has sent, counted at each answer: rows only say so once a task has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use ossferry_core::error::PortError;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
@@ -16,7 +15,7 @@ use ossferry_core::ports::{
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
 
-/// Objects and bytes that went out. For show only: a repeated request counts again.
+/// Objects and bytes that the target has taken. For show only: what is proved stands in the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     objects: AtomicU64,
@@ -41,13 +40,8 @@ struct WatchedTarget {
 }
 
 impl WatchedTarget {
-    fn watch(&self, body: ObjectBody) -> ObjectBody {
-        let traffic = Arc::clone(&self.traffic);
-        Box::pin(body.inspect(move |chunk| {
-            if let Ok(chunk) = chunk {
-                traffic.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            }
-        }))
+    fn taken(&self, bytes: u64) {
+        self.traffic.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn published(&self) {
@@ -84,7 +78,8 @@ impl Target for WatchedTarget {
         bytes: u64,
         body: ObjectBody,
     ) -> Result<PutAnswer, PortError> {
-        let answer = self.target.put(key, options, bytes, self.watch(body)).await?;
+        let answer = self.target.put(key, options, bytes, body).await?;
+        self.taken(bytes);
         self.published();
         Ok(answer)
     }
@@ -101,8 +96,9 @@ impl Target for WatchedTarget {
         bytes: u64,
         body: ObjectBody,
     ) -> Result<PutAnswer, PortError> {
-        let body = self.watch(body);
-        self.target.upload_part(key, upload_id, part_number, bytes, body).await
+        let answer = self.target.upload_part(key, upload_id, part_number, bytes, body).await?;
+        self.taken(bytes);
+        Ok(answer)
     }
 
     async fn list_parts(&self, key: &Key, upload_id: &str) -> Result<Vec<ListedPart>, PortError> {
