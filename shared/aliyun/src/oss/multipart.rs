@@ -17,7 +17,9 @@ use crate::oss::object::{bad, put_answer};
 use crate::oss::xml::{parsed, push_escaped, unreadable, walk};
 
 impl OssClient {
-    /// InitiateMultipartUpload. An answer that was lost leaves an empty upload behind.
+    /// InitiateMultipartUpload. An answer that was lost leaves an empty upload behind, which only the
+    /// caller can find and use or throw away: it is not repeated where the last attempt may have taken
+    /// effect.
     pub async fn initiate_multipart_upload(
         &self,
         key: &Key,
@@ -26,7 +28,7 @@ impl OssClient {
         const OPERATION: &str = "InitiateMultipartUpload";
         let mut headers = write_headers(OPERATION, options)?;
         headers.remove("content-md5");
-        retry(self.policy(), || async {
+        retry_while(self.policy(), was_not_done, || async {
             let query: &[(&[u8], &[u8])] = &[(b"uploads", b""), (b"encoding-type", b"url")];
             let headers = headers.clone();
             let call = Call { query, headers, ..Call::new(OPERATION, Method::POST, Some(key)) };
@@ -117,8 +119,7 @@ impl OssClient {
         if forbid_overwrite {
             headers.insert("x-oss-forbid-overwrite", HeaderValue::from_static("true"));
         }
-        let may_repeat = |error: &PortError| error.conclusion == Conclusion::NotDone;
-        retry_while(self.policy(), may_repeat, || async {
+        retry_while(self.policy(), was_not_done, || async {
             let query: &[(&[u8], &[u8])] = &[(b"uploadId", upload_id.as_bytes())];
             let (headers, body) = (headers.clone(), LaneBody::Bytes(document.clone()));
             let call =
@@ -196,6 +197,10 @@ impl OssClient {
             marker = Some(next);
         }
     }
+}
+
+fn was_not_done(error: &PortError) -> bool {
+    error.conclusion == Conclusion::NotDone
 }
 
 fn part_list(parts: &[UploadedPart]) -> String {

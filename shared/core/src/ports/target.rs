@@ -87,7 +87,8 @@ pub struct ListedUpload {
 /// After an error whose conclusion is `Unknown` the request may have taken effect; [`Target::head`],
 /// [`Target::list_parts`] and [`Target::list_uploads`] tell. Requests that carry an object's bytes
 /// are sent once: the caller opens the source again for another attempt. All others are retried
-/// within the adapter's budget, except [`Target::complete_upload`] after an unknown answer.
+/// within the adapter's budget, except [`Target::initiate_upload`] and [`Target::complete_upload`]
+/// after an unknown answer.
 #[async_trait::async_trait]
 pub trait Target: Send + Sync {
     /// What is known of the bucket.
