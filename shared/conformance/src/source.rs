@@ -27,6 +27,11 @@ pub trait SourceFixture: Send + Sync {
     /// Whether an object of this key can exist there at all.
     fn can_hold(&self, key: &Key) -> bool;
 
+    /// Whether the store takes a folder for an object, and a key that it cannot hold for another.
+    fn folds_keys(&self) -> bool {
+        false
+    }
+
     /// What the source says of an object of this key that was put with these headers.
     fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders;
 

@@ -124,6 +124,9 @@ pub async fn what_is_not_there_is_no_such_key(fixture: &dyn SourceFixture) {
     put(fixture, &prefix, "file", some_bytes(7, 10)).await;
     for rest in ["folder/object", "folder", "folder/", "other", "file/x", "file/", "./file", "a//b"]
     {
+        if fixture.folds_keys() && !["folder/object", "other", "file/x"].contains(&rest) {
+            continue;
+        }
         let missing = key(&prefix, rest);
         let error = fixture.source().head(&missing).await.expect_err("nothing is there");
         assert_eq!(error.kind, ErrorKind::NoSuchKey, "{missing}: {error}");
