@@ -1,8 +1,9 @@
 //! From a job to its source and its target, with the job's limits and credentials.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use ossferry_aliyun::oss::{OssClient, OssOptions};
+use ossferry_aliyun::oss::{BucketInfo, OssClient, OssOptions, Versioning};
 use ossferry_aliyun::{OssSource, OssTarget};
 use ossferry_aws::{S3Options, S3Source};
 use ossferry_core::error::{ErrorKind, PortError};
@@ -16,6 +17,7 @@ use ossferry_local::FolderSource;
 
 use crate::command_error::CommandError;
 use crate::credentials::resolve;
+use crate::local_ledger::ledger_path;
 use crate::machine::Machine;
 
 const SOURCE: &str = "source";
@@ -47,9 +49,10 @@ pub(crate) async fn source_end(job: &Job, machine: &Machine) -> Result<SourceEnd
     let refused = |error| CommandError::End { end: SOURCE, error };
     let bucket = match &job.source {
         SourceSpec::Folder(folder) => {
-            return FolderSource::open(&folder.path, Arc::clone(&machine.clock))
-                .map(SourceEnd::Folder)
-                .map_err(refused);
+            let source = FolderSource::open(&folder.path, Arc::clone(&machine.clock));
+            let source = source.map_err(refused)?;
+            keep_apart(&ledger_path(job), Path::new(&folder.path))?;
+            return Ok(SourceEnd::Folder(source));
         }
         SourceSpec::Bucket(bucket) => bucket,
     };
@@ -62,6 +65,20 @@ pub(crate) async fn source_end(job: &Job, machine: &Machine) -> Result<SourceEnd
             S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
         }
         None => oss_source(bucket, lane, signer, machine).map_err(refused),
+    }
+}
+
+/// Refuses a ledger inside the folder that is moved.
+fn keep_apart(ledger: &Path, folder: &Path) -> Result<(), CommandError> {
+    let beside = ledger.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let resolved = (beside.unwrap_or(Path::new(".")).canonicalize(), folder.canonicalize());
+    match resolved {
+        (Ok(beside), Ok(root)) if beside.starts_with(&root) => Err(CommandError::LedgerInSource {
+            ledger: ledger.to_owned(),
+            folder: folder.to_owned(),
+        }),
+        // A folder that is not there yet cannot lie in one that is.
+        _ => Ok(()),
     }
 }
 
@@ -100,22 +117,30 @@ pub(crate) async fn target_client(job: &Job, machine: &Machine) -> Result<OssCli
     oss_client(&bucket, lane(&job.limits), signer, machine).map_err(refused)
 }
 
-/// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5.
+/// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5,
+/// and whether it is versioned.
 ///
 /// Fails where that question shows that going on is pointless: no such bucket, keys refused.
 pub(crate) async fn target_end(job: &Job, machine: &Machine) -> Result<OssTarget, CommandError> {
     let client = target_client(job, machine).await?;
-    let by_bucket = match client.bucket_info().await {
-        Ok(info) => info.encryption,
+    let info = match client.bucket_info().await {
+        Ok(info) => info,
         Err(error) if error.kind.concerns_every_object() => {
             return Err(CommandError::End { end: TARGET, error });
         }
         Err(error) => {
-            tracing::warn!(%error, "the bucket's encryption is not known: taken for none");
-            None
+            tracing::warn!(
+                %error,
+                "the bucket's encryption and versioning are not known: taken for none"
+            );
+            BucketInfo::default()
         }
     };
-    Ok(OssTarget::new(client, etag_is_md5(&job.target, by_bucket.as_deref())))
+    let target = OssTarget::new(client, etag_is_md5(&job.target, info.encryption.as_deref()));
+    Ok(match info.versioning {
+        Some(Versioning::Enabled | Versioning::Suspended) => target.versioned(),
+        Some(Versioning::Off) | None => target,
+    })
 }
 
 /// Not where KMS encrypts, by the job's wish or the bucket's default.
@@ -185,6 +210,16 @@ fn lane(limits: &Limits) -> Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ledger_inside_the_folder_that_is_moved_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        keep_apart(&folder.path().join("state.sqlite"), &inner).unwrap();
+        keep_apart(&folder.path().join("state.sqlite"), folder.path()).unwrap_err();
+        keep_apart(&inner.join("../inner/state.sqlite"), folder.path()).unwrap_err();
+    }
 
     #[test]
     fn an_etag_is_taken_for_an_md5_unless_kms_encrypts() {

@@ -62,6 +62,19 @@ pub(crate) enum CommandError {
         /// What the adapter said.
         error: PortError,
     },
+    /// The ledger would be listed as objects, and change while it is read.
+    #[error(
+        "the ledger {ledger} lies in the source folder {folder} and would be moved with it; write \
+         a path outside of it as state.path",
+        ledger = ledger.display(),
+        folder = folder.display()
+    )]
+    LedgerInSource {
+        /// As the job file names it.
+        ledger: PathBuf,
+        /// As the job file names it.
+        folder: PathBuf,
+    },
     /// Nothing was run with this job.
     #[error("no ledger at {path}: nothing was run yet; begin with: ossferry run --job FILE", path = .0.display())]
     NoLedger(PathBuf),
