@@ -1,1 +1,18 @@
-//! Servers to start and fixtures for the integration tests.
+//! Servers to start, faults to inject, and fixtures for the integration tests.
+//!
+//! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
+//! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
+//! - [`drive`]: planner, copier and ledger in one thread, under one seed and a clock that stands still.
+//! - [`command`]: the built `ossferry` as a process.
+
+pub mod clock;
+pub mod command;
+pub mod drive;
+pub mod faulty;
+pub mod fixtures;
+pub mod oss;
+pub mod post;
+pub mod s3;
+pub mod seaweedfs;
+pub mod wire;
+pub mod world;

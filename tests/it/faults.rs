@@ -1,0 +1,5 @@
+//! Faults: single calls that fail or lose their answer, foul weather under a seed, and what goes wrong
+//! on the wire. The ledger ends whole and the target equal.
+
+mod ports;
+mod wire;

@@ -1,0 +1,256 @@
+//! An OSS endpoint for one test: the emulator behind a wire that faults can be put on.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use oss_emulator::{Emulator, EmulatorOptions};
+use ossferry_aliyun::oss::sign::{self, Scope, Signable, SigningKeys};
+use ossferry_aliyun::oss::{OssClient, OssOptions};
+use ossferry_aliyun::{OssSource, OssTarget};
+use ossferry_core::job::Addressing;
+use ossferry_core::key::Key;
+use ossferry_core::object::{Entry, ObjectHeaders, ObjectInfo, Pin};
+use ossferry_core::ports::{ListRequest, ListStart, PutAnswer, PutOptions, Source, Target};
+use ossferry_core::time::Clock;
+use ossferry_http::percent::{encode_component, encode_key};
+use ossferry_http::{Credentials, Endpoint, Lane, LaneOptions, RetryPolicy, StaticCredentials};
+use tempfile::TempDir;
+
+use crate::fixtures;
+use crate::wire::Wire;
+
+/// The emulator's region.
+pub const REGION: &str = "cn-hangzhou";
+
+/// The one access key.
+pub const ACCESS_KEY: &str = "AKTARGETTESTS";
+
+/// Its secret.
+pub const SECRET_KEY: &str = "secret-of-the-target-of-the-tests";
+
+/// The bucket that objects are moved into.
+pub const TARGET_BUCKET: &str = "moved";
+
+/// A bucket that objects are moved out of.
+pub const SOURCE_BUCKET: &str = "origin";
+
+/// Objects read at once.
+const READS: usize = 16;
+
+/// An emulator with two buckets behind a wire.
+pub struct Oss {
+    emulator: Emulator,
+    wire: Wire,
+    direct: Wire,
+    clock: Clock,
+    _root: TempDir,
+}
+
+impl Oss {
+    /// Starts over an empty folder.
+    pub async fn start(clock: Clock) -> Self {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let options = EmulatorOptions {
+            root: root.path().join("oss"),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            buckets: vec![TARGET_BUCKET.to_owned(), SOURCE_BUCKET.to_owned()],
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            security_token: None,
+            region: REGION.to_owned(),
+            clock: clock.clone(),
+        };
+        let emulator = Emulator::open(options).expect("an empty folder is served");
+        let wire = Wire::before_emulator(emulator.clone()).await;
+        let direct = Wire::before_emulator(emulator.clone()).await;
+        Self { emulator, wire, direct, clock, _root: root }
+    }
+
+    /// What lies between a client and the emulator.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// `http://` and where it listens.
+    pub fn endpoint(&self) -> String {
+        self.wire.endpoint()
+    }
+
+    /// The bucket that objects are moved into.
+    pub fn target(&self) -> OssBucket {
+        self.bucket(TARGET_BUCKET)
+    }
+
+    /// The bucket that objects are moved out of.
+    pub fn origin(&self) -> OssBucket {
+        self.bucket(SOURCE_BUCKET)
+    }
+
+    /// A bucket past the wire, for fixtures and for looking: nothing of it is counted or broken.
+    fn bucket(&self, name: &str) -> OssBucket {
+        let endpoint = self.direct.endpoint();
+        let retry = RetryPolicy::default();
+        OssBucket {
+            client: self.client_at(&endpoint, name, &LaneOptions::default(), retry),
+            emulator: self.emulator.clone(),
+            clock: self.clock.clone(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A client of a bucket as the product makes it, through the wire.
+    pub fn client(&self, bucket: &str, lane: &LaneOptions, retry: RetryPolicy) -> OssClient {
+        self.client_at(&self.endpoint(), bucket, lane, retry)
+    }
+
+    fn client_at(
+        &self,
+        endpoint: &str,
+        bucket: &str,
+        lane: &LaneOptions,
+        retry: RetryPolicy,
+    ) -> OssClient {
+        let credentials = Credentials {
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            token: None,
+        };
+        OssClient::new(OssOptions {
+            lane: Lane::new(lane),
+            endpoint: Endpoint::parse(endpoint).expect("an endpoint"),
+            region: REGION.to_owned(),
+            bucket: bucket.to_owned(),
+            credentials: Some(Arc::new(StaticCredentials::new(credentials))),
+            addressing: Addressing::Path,
+            clock: self.clock.clone(),
+            retry,
+        })
+        .expect("a bucket's name")
+    }
+}
+
+/// A bucket of the emulator.
+#[derive(Clone)]
+pub struct OssBucket {
+    client: OssClient,
+    emulator: Emulator,
+    clock: Clock,
+    name: String,
+}
+
+impl OssBucket {
+    /// As a source.
+    pub fn source(&self) -> OssSource {
+        OssSource::new(self.client.clone())
+    }
+
+    /// As a target.
+    pub fn target(&self) -> OssTarget {
+        OssTarget::new(self.client.clone(), true)
+    }
+
+    /// Writes an object.
+    pub async fn put(&self, key: &Key, bytes: &Bytes) -> PutAnswer {
+        let options = PutOptions::default();
+        let put = self.target().put(key, &options, bytes.len() as u64, fixtures::body(bytes)).await;
+        put.unwrap_or_else(|error| panic!("put {key}: {error}"))
+    }
+
+    /// Writes an object with headers.
+    pub async fn put_with(&self, key: &Key, bytes: &Bytes, headers: &ObjectHeaders) {
+        let options = PutOptions { headers: headers.clone(), ..PutOptions::default() };
+        let put = self.target().put(key, &options, bytes.len() as u64, fixtures::body(bytes)).await;
+        put.unwrap_or_else(|error| panic!("put {key}: {error}"));
+    }
+
+    /// What it says of an object.
+    pub async fn head(&self, key: &Key) -> Option<ObjectInfo> {
+        self.target().head(key).await.unwrap_or_else(|error| panic!("head {key}: {error}"))
+    }
+
+    /// Everything listed, in the bucket's order.
+    pub async fn entries(&self) -> Vec<Entry> {
+        let (mut entries, mut start) = (Vec::new(), ListStart::Beginning);
+        loop {
+            let request = ListRequest { prefix: Key::default(), start, keys_max: 1_000 };
+            let page = self.client.list(&request).await.expect("the bucket is listed");
+            entries.extend(page.entries);
+            match page.next {
+                Some(token) => start = ListStart::Token(token),
+                None => return entries,
+            }
+        }
+    }
+
+    /// Every object with its bytes.
+    pub async fn objects(&self) -> BTreeMap<Key, Bytes> {
+        let source = &self.source();
+        let reads = stream::iter(self.entries().await).map(|entry| async move {
+            let pin = Pin { etag: entry.etag.expect("OSS lists an ETag") };
+            let open = source.open(&entry.key, &pin, None).await.expect("what is listed is there");
+            let frames: Vec<Bytes> = open.body.try_collect().await.expect("it is read to its end");
+            (entry.key, Bytes::from(frames.concat()))
+        });
+        reads.buffer_unordered(READS).collect().await
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, key: &Key) {
+        let (status, text) = self.ask("DELETE", Some(key), &[]).await;
+        assert!(status.is_success(), "delete {key}: {status} {text}");
+    }
+
+    /// Keys of uploads that were begun and neither completed nor aborted, as XML spells them.
+    pub async fn open_uploads(&self) -> Vec<String> {
+        let (status, text) = self.ask("GET", None, &[(b"uploads", b"")]).await;
+        assert!(status.is_success(), "list uploads: {status} {text}");
+        text.split("<Upload>")
+            .skip(1)
+            .filter_map(|upload| Some(upload.split_once("<Key>")?.1.split_once("</Key>")?.0.into()))
+            .collect()
+    }
+
+    /// Makes one signed request that the port has no call for.
+    async fn ask(
+        &self,
+        method: &str,
+        key: Option<&Key>,
+        query: &[(&[u8], &[u8])],
+    ) -> (StatusCode, String) {
+        let date = sign::date_time((self.clock)());
+        let scope = Scope { date: &date[..8], region: REGION };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-oss-content-sha256", HeaderValue::from_static(sign::UNSIGNED_PAYLOAD));
+        headers.insert("x-oss-date", HeaderValue::from_str(&date).expect("digits"));
+        let bucket = Some(self.name.as_str());
+        let signed_key = key.map(Key::as_bytes);
+        let signable = Signable { method, bucket, key: signed_key, query, headers: &headers };
+        let text = sign::string_to_sign(&date, &scope, &sign::canonical_request(&signable, &[]));
+        let signing_key = SigningKeys::default().get(SECRET_KEY, &scope);
+        let signature = sign::signature(&signing_key, &text);
+        let line = sign::authorization(ACCESS_KEY, &scope, &[], &signature);
+        let mut target = format!("/{}/{}", self.name, encode_key(signed_key.unwrap_or_default()));
+        for (index, (name, _)) in query.iter().enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            target.push_str(&encode_component(name));
+        }
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header("host", "127.0.0.1")
+            .header("authorization", line);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Empty::<Bytes>::new()).expect("a request");
+        let answer = self.emulator.handle(request).await;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.expect("the emulator's answer").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+}

@@ -1,0 +1,141 @@
+//! A queue whose delivery the test decides: order, doubles, losses.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::ports::{Delivery, Outgoing, Queue, Receipt, Sent};
+use ossferry_core::time::{Clock, Timestamp};
+
+/// Messages that one send takes: few, so that batches are cut.
+const BATCH_MAX: usize = 10;
+
+/// A message that waits.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// As sent.
+    pub body: String,
+    /// Not delivered before.
+    pub visible_at: Timestamp,
+    number: u64,
+    receive_count: u32,
+}
+
+/// Messages in memory. Clones are one queue.
+#[derive(Clone)]
+pub struct Post {
+    clock: Clock,
+    letters: Arc<Mutex<Letters>>,
+}
+
+#[derive(Default)]
+struct Letters {
+    waiting: Vec<Letter>,
+    numbers: u64,
+}
+
+impl Post {
+    /// An empty queue.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, letters: Arc::default() }
+    }
+
+    fn letters(&self) -> MutexGuard<'_, Letters> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many messages can be delivered now.
+    pub fn visible(&self) -> usize {
+        let now = (self.clock)();
+        self.letters().waiting.iter().filter(|letter| letter.visible_at <= now).count()
+    }
+
+    /// When the next message that is hidden now can be delivered.
+    pub fn next_visible_at(&self) -> Option<Timestamp> {
+        let now = (self.clock)();
+        let letters = self.letters();
+        letters.waiting.iter().map(|letter| letter.visible_at).filter(|at| *at > now).min()
+    }
+
+    /// Takes one of the messages that can be delivered now out of the queue.
+    pub fn take(&self, choose: impl FnOnce(usize) -> usize) -> Option<Letter> {
+        let now = (self.clock)();
+        let mut letters = self.letters();
+        let visible: Vec<usize> = letters
+            .waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, letter)| letter.visible_at <= now)
+            .map(|(index, _)| index)
+            .collect();
+        if visible.is_empty() {
+            return None;
+        }
+        let index = visible[choose(visible.len()) % visible.len()];
+        Some(letters.waiting.swap_remove(index))
+    }
+
+    /// Puts a message in again, to be delivered after this.
+    pub fn put_back(&self, body: String, delay: Duration) {
+        let visible_at = (self.clock)().plus(delay);
+        let mut letters = self.letters();
+        letters.numbers += 1;
+        let number = letters.numbers;
+        letters.waiting.push(Letter { body, visible_at, number, receive_count: 0 });
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "no method of the port may escape")]
+impl Queue for Post {
+    fn batch_max(&self) -> usize {
+        BATCH_MAX
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<Sent, PortError> {
+        assert!(batch.len() <= BATCH_MAX, "a batch of {}", batch.len());
+        for message in batch {
+            self.put_back(message.body.clone(), message.delay);
+        }
+        Ok(Sent::default())
+    }
+
+    async fn receive(
+        &self,
+        messages_max: usize,
+        visibility: Duration,
+        _wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let now = (self.clock)();
+        let mut letters = self.letters();
+        let visible = letters.waiting.iter_mut().filter(|letter| letter.visible_at <= now);
+        let received = visible.take(messages_max).map(|letter| {
+            letter.visible_at = now.plus(visibility);
+            letter.receive_count += 1;
+            Delivery {
+                body: letter.body.clone(),
+                receipt: Receipt(letter.number.to_string()),
+                receive_count: letter.receive_count,
+            }
+        });
+        Ok(received.collect())
+    }
+
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<Receipt, PortError> {
+        let until = (self.clock)().plus(visibility);
+        let mut letters = self.letters();
+        let found =
+            letters.waiting.iter_mut().find(|letter| letter.number.to_string() == receipt.0);
+        let Some(letter) = found else {
+            return Err(PortError::new(ErrorKind::PreconditionFailed, "extend: not held"));
+        };
+        letter.visible_at = until;
+        Ok(receipt.clone())
+    }
+
+    async fn ack(&self, receipt: &Receipt) -> Result<(), PortError> {
+        self.letters().waiting.retain(|letter| letter.number.to_string() != receipt.0);
+        Ok(())
+    }
+}
