@@ -310,9 +310,9 @@ impl Overwrite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Bytes of objects a second, over all workers. No limit where `None`.
+    /// Bytes of objects a second, over all workers of one process. No limit where `None`.
     pub bytes_per_second: Option<u64>,
-    /// Requests a second at each end, over all workers. No limit where `None`.
+    /// Requests a second at each end, over all workers of one process. No limit where `None`.
     pub requests_per_second: Option<u64>,
     /// Tasks copied at once in one process. Default 4.
     pub workers: u32,
@@ -332,7 +332,7 @@ pub struct Limits {
     pub window_tasks: u32,
     /// Key ranges walked at once in one process. Default 8.
     pub slices_max: u32,
-    /// So many failed objects stop the pass. Default 1,000.
+    /// More failed objects than this stop the pass. Default 1,000.
     pub failures_max: u64,
 }
 

@@ -15,6 +15,29 @@ pub(super) struct Found<T> {
     pub(super) at: usize,
 }
 
+/// Keys of the sections whose headers are easily forgotten or passed over, each of one section only.
+pub(super) const HOMES: [(&str, &[&str]); 3] = [
+    ("filter", &["include", "exclude", "modified_since", "modified_until", "size_min", "size_max"]),
+    ("policy", &["overwrite", "provenance"]),
+    (
+        "limits",
+        &[
+            "bytes_per_second",
+            "requests_per_second",
+            "workers",
+            "concurrency_max",
+            "slices_max",
+            "task_seconds",
+            "task_objects_max",
+            "task_bytes_max",
+            "split_bytes",
+            "part_bytes",
+            "window_tasks",
+            "failures_max",
+        ],
+    ),
+];
+
 /// A table of the file. Keys that nobody asked for are mistakes.
 pub(super) struct Section<'a, 'i> {
     path: String,
@@ -231,6 +254,11 @@ impl<'a, 'i> Section<'a, 'i> {
             if let Some((_, home)) = elsewhere.iter().find(|(other, _)| *other == name) {
                 let problem = format!("does not belong here: it is for {home}");
                 mistakes.add(at, full, problem, "remove the line");
+                continue;
+            }
+            if let Some((home, _)) = HOMES.iter().find(|(_, keys)| keys.contains(&name)) {
+                let remedy = format!("move the line below [{home}]");
+                mistakes.add(at, full, format!("belongs in [{home}]"), remedy);
                 continue;
             }
             let near = self.asked.iter().min_by_key(|asked| distance(asked, name));

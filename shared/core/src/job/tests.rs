@@ -58,6 +58,48 @@ fn the_template_is_a_job_and_stays_one_uncommented() {
 }
 
 #[test]
+fn any_one_setting_of_the_template_can_be_uncommented_alone() {
+    let lines: Vec<&str> = Job::template().lines().collect();
+    let mut tried = 0;
+    for (index, line) in lines.iter().enumerate() {
+        let Some(setting) = line.strip_prefix('#').filter(|rest| rest.contains(" = ")) else {
+            continue;
+        };
+        if setting.starts_with(' ') {
+            continue;
+        }
+        let mut one = lines.clone();
+        one[index] = setting;
+        let job = Job::parse(&one.join("\n"));
+        assert!(job.is_ok(), "{setting}: {}", job.unwrap_err());
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried} settings");
+}
+
+#[test]
+fn a_key_of_another_section_is_told_where_it_belongs() {
+    let lines: Vec<&str> = Job::template().lines().collect();
+    let mut section = "";
+    let mut tried = 0;
+    for line in lines {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' '));
+        let Some(setting) = setting.filter(|rest| rest.contains(" = ")) else { continue };
+        if !matches!(section, "[filter]" | "[policy]" | "[limits]") {
+            continue;
+        }
+        let errors = Job::parse(&format!("{setting}\n{S3}")).unwrap_err();
+        let said = errors.0[0].to_string();
+        assert!(said.contains(&format!("belongs in {section}")), "{said}");
+        tried += 1;
+    }
+    assert_eq!(tried, super::section::HOMES.iter().map(|(_, keys)| keys.len()).sum::<usize>());
+}
+
+#[test]
 fn endpoints_regions_and_addressing_follow_from_the_kind() {
     let job = parsed(S3);
     let SourceSpec::Bucket(source) = &job.source else { panic!("want a bucket") };
