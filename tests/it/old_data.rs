@@ -225,6 +225,7 @@ fn upload_row() -> UploadRow {
             expires: Some("Thu, 01 Dec 2026 16:00:00 GMT".to_owned()),
             user_metadata: vec![("owner".to_owned(), "a b".to_owned())],
         },
+        left_behind: Some("metadata left behind: ü".to_owned()),
         source_crc64_ecma: Some(u64::MAX.to_string()),
         source_crc64_nvme: Some("2".to_owned()),
         completing_at: Some(Timestamp(1_763_800_001_700)),

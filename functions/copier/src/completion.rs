@@ -118,6 +118,8 @@ impl<'a> Completion<'a> {
             tracing::debug!(%task, %trouble, "complete: attempt failed");
             match reaction(&trouble) {
                 Reaction::StopPass => {
+                    let generation = self.row.generation;
+                    self.session.ledger.let_go_of_upload(task, generation, &self.hold).await?;
                     self.session.stop_pass(task.pass(), &trouble).await?;
                     return Ok(Handled::Done);
                 }

@@ -50,7 +50,8 @@ impl LargeObject<'_> {
             return Ok(self.put_off(&trouble));
         }
         let (ledger, generation) = (&self.session.ledger, self.upload.generation);
-        let row = ledger.abandon_upload(self.task, generation, reason, hold).await?;
+        let delay = Duration::ZERO;
+        let row = ledger.abandon_upload(self.task, generation, reason, hold, delay).await?;
         tracing::info!(task = %self.task, generation, ?reason, "copy range: attempt given up");
         if row.abort_reason.is_some() {
             ledger.send_upload(self.task, Duration::ZERO).await?;
@@ -77,7 +78,7 @@ impl LargeObject<'_> {
         let fence = upload.result_fence();
         ledger.conclude_upload(task, fence, result, &requests, work.window()).await?;
         let ended = AbortReason::Ended;
-        ledger.abandon_upload(task, upload.generation, ended, Some(hold)).await?;
+        ledger.abandon_upload(task, upload.generation, ended, Some(hold), Duration::ZERO).await?;
         if outcome == Outcome::Failed {
             self.session.stop_if_too_many_failed(task.pass(), work).await?;
         }

@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
+use ossferry_core::error::Conclusion;
 use ossferry_core::job::Encryption;
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
@@ -68,6 +69,8 @@ struct ObjectCopy<'a> {
     /// Of the pinned object.
     read: Option<WholeRead>,
     tries: Tries,
+    /// Whether a PUT of ours may have taken effect.
+    may_be_ours: bool,
 }
 
 /// Copies one object and proves it. Nothing of it is in flight once this returns.
@@ -98,6 +101,7 @@ pub(crate) async fn copy_object(
         size: object.size,
         read: None,
         tries: Tries::default(),
+        may_be_ours: false,
     };
     copy.run().await
 }
@@ -210,11 +214,15 @@ impl ObjectCopy<'_> {
             self.step = Step::Look;
             return Ok(None);
         }
-        let Carried { options, dropped } = self.carried(&info);
+        let carried = self.carried(&info);
+        let options = &carried.options;
         let (body, tap) = self.tap(body, &info);
-        let put = self.session.target.put(&self.target_key, &options, self.size, body).await;
+        let put = self.session.target.put(&self.target_key, options, self.size, body).await;
         if let Some(streamed) = tap.whole() {
             self.read = Some(WholeRead { source: info.digests, streamed });
+        }
+        if put.as_ref().is_err_and(|error| error.conclusion == Conclusion::Unknown) {
+            self.may_be_ours = true;
         }
         let answer = put.map_err(|error| tap.blame(error))?;
         let streamed = tap
@@ -225,9 +233,7 @@ impl ObjectCopy<'_> {
         let verified = check(self.size, &info.digests, &streamed, &held)
             .map_err(|mismatch| Trouble::wrong_bytes(format!("put: {mismatch}")))?;
         let mut result = self.copied(verified, Some(answer.etag));
-        if !dropped.is_empty() {
-            result.reason = Some(format!("metadata left behind: {}", dropped.join(", ")));
-        }
+        result.reason = carried.left_behind();
         Ok(Some(result))
     }
 
@@ -292,7 +298,11 @@ impl ObjectCopy<'_> {
             let same = same_bytes(self.size, source, streamed, &found, &self.provenance());
             self.read = Some(read);
             if let Some(verified) = same {
-                return Ok(self.copied(verified, found.etag));
+                let mut result = self.copied(verified, found.etag);
+                if !self.may_be_ours {
+                    result.outcome = Some(Outcome::Unchanged);
+                }
+                return Ok(result);
             }
         }
         let reason = "the target holds an object of its own under the key";

@@ -70,9 +70,24 @@ pub(crate) async fn copy_range(
             session.ledger.send_upload(task, Duration::ZERO).await?;
             Ok(Handled::Done)
         }
+        RangeClaim::Poison(upload) => end_poisoned(copier, session, task, &upload).await,
         RangeClaim::Done(upload) => finish_upload(copier, session, task, *upload).await,
         RangeClaim::Mine(claimed) => move_range(copier, session, &claimed).await,
     }
+}
+
+/// Workers died at a range, one after the other: the object is failed by name, the rest goes on.
+async fn end_poisoned(
+    copier: &Copier,
+    session: &Session,
+    task: &TaskRef,
+    upload: &UploadRow,
+) -> Result<Handled, CopyError> {
+    let work = copier.work_of(session.ledger.pass(task.pass()).await?)?;
+    let task_row: TaskRow = session.ledger.expect(&task_row(task)).await?;
+    let parts = Parts::of(session, &work, upload, &task_row)?;
+    let large = LargeObject { session, task, upload, target_key: &parts.target_key };
+    conclude_unheld(copier, &large, Outcome::Failed, "workers died at a part of this object").await
 }
 
 async fn move_range(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ossferry_core::job::{Job, SourceSpec, StoreKind};
+use ossferry_core::job::{Job, Overwrite, SourceSpec, StoreKind};
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart};
 use ossferry_core::since::{EarlierPass, Walk, since};
@@ -44,8 +44,8 @@ impl Planner {
     /// same pass.
     ///
     /// Refused by name are: a file whose scope is not that of the running pass; an incremental pass
-    /// before any full pass of the scope; a retry with nothing outstanding; the first pass into a
-    /// target that already holds keys, until the file names a policy.
+    /// before any full pass of the scope; a retry with nothing outstanding; any pass while workers of
+    /// one that was stopped or cancelled are still at work; the first pass into a target that already holds keys, until the file names a policy.
     pub async fn begin(&self, job: &Job, trigger: Trigger) -> Result<Begun, PlanError> {
         let running = self.running(job).await?;
         let begin = match (self.begin_pass(job, &trigger).await, running) {
@@ -66,6 +66,7 @@ impl Planner {
         }
         let scope_hash = job.scope_hash();
         let mut ours = self.ledger.passes(&name).await?;
+        self.clear_predecessors(&name, &ours).await?;
         ours.retain(|pass| pass.scope_hash == scope_hash && pass.state != PassState::Skipped);
         let earlier = earlier_passes(&ours, job);
         let has_full = earlier.iter().any(|pass| pass.walk == Walk::Full && pass.is_finished);
@@ -80,7 +81,10 @@ impl Planner {
             PassKind::Full | PassKind::Retry => None,
             PassKind::Audit => return Err(Refusal::NoAudit.into()),
         };
-        let outstanding = self.ledger.outstanding_of(&name, &scope_hash).await?;
+        // A pass that trusts no date finds by itself what was never tried.
+        let trusts_dates =
+            kind != PassKind::Full || job.policy.overwrite == Some(Overwrite::SizeAndTime);
+        let outstanding = self.ledger.outstanding_of(&name, &scope_hash, trusts_dates).await?;
         if kind == PassKind::Retry && outstanding.is_empty() {
             return Err(Refusal::NothingOutstanding.into());
         }
@@ -98,6 +102,25 @@ impl Planner {
             t2: None,
         };
         Ok(BeginPass { job, pass: trigger.pass.clone(), kind, t1, since, outstanding })
+    }
+
+    /// Workers of a pass that ended early may still write older bytes: the next pass waits for them.
+    async fn clear_predecessors(
+        &self,
+        job: &JobName,
+        passes: &[PassIndexRow],
+    ) -> Result<(), PlanError> {
+        for index in passes {
+            let is_early = matches!(index.state, PassState::Stopped | PassState::Cancelled);
+            if !is_early || index.cleared.is_some() {
+                continue;
+            }
+            let pass = PassRef { job: job.clone(), pass: index.pass.clone() };
+            if let Some(until) = self.clear_uploads(&pass).await?.held_until {
+                return Err(Refusal::StillAtWork { pass: pass.pass, until }.into());
+            }
+        }
+        Ok(())
     }
 
     /// The first pass into a target with keys of others needs a policy by name.

@@ -1,42 +1,71 @@
 //! After a pass was stopped or cancelled: the uploads that nobody will complete are aborted.
 
-use ossferry_core::error::PortError;
+use std::time::Duration;
+
 use ossferry_core::key::Key;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{PassRef, TaskRef};
+use ossferry_ledger::lease::Lease;
 use ossferry_ledger::rows::{
-    AbortReason, PassState, TaskKind, TaskRow, TaskState, UploadRow, UploadState,
+    AbortReason, PassState, RangeState, TaskKind, TaskRow, TaskState, UploadRow, UploadState,
 };
 
 use crate::leftovers::CLOCK_GRAIN;
 use crate::{PlanError, Planner};
 
+/// What came of clearing up after a pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cleared {
+    /// Uploads aborted at the target.
+    pub aborted: u64,
+    /// Until when workers of the pass may be at work; `None` where none is, and all is cleared.
+    pub held_until: Option<Timestamp>,
+}
+
+impl Cleared {
+    fn add(&mut self, other: Self) {
+        self.aborted += other.aborted;
+        self.held_until = self.held_until.max(other.held_until);
+    }
+}
+
 impl Planner {
-    /// Aborts the unfinished uploads of a pass that was stopped or cancelled, and notes that it was
-    /// done. Answers how many it aborted. A pass that is open, finished or cleared already is left
-    /// as it is.
+    /// Aborts the unfinished uploads of a pass that was stopped or cancelled, and notes that all was
+    /// done once no worker of it is left. A pass that is open, finished or cleared already is left as
+    /// it is. May be repeated.
     ///
     /// Only uploads that stand in the pass's rows are touched, and, where a planner died while it
-    /// opened one, those of exactly that key begun since. What another worker completes at this very
-    /// moment stays.
-    pub async fn clear_uploads(&self, pass: &PassRef) -> Result<u64, PlanError> {
+    /// opened one, those of exactly that key begun since. What a worker holds is left to it.
+    pub async fn clear_uploads(&self, pass: &PassRef) -> Result<Cleared, PlanError> {
         let row = self.ledger.pass(pass).await?;
-        let is_over = matches!(row.state, PassState::Stopped | PassState::Cancelled);
-        if !is_over || self.ledger.is_cleared(pass).await? {
-            return Ok(0);
+        let is_early = matches!(row.state, PassState::Stopped | PassState::Cancelled);
+        if !is_early || self.ledger.is_cleared(pass).await? {
+            return Ok(Cleared::default());
         }
         let plan = self.plan_of(&row).await?;
-        let mut aborted = 0;
+        let mut cleared = Cleared::default();
         let mut walk = self.ledger.task_walk(pass).await?;
         while let Some((task, row)) = walk.next().await? {
-            if row.kind != TaskKind::Upload || row.state != TaskState::Copying {
-                continue;
+            match (row.kind, row.state) {
+                (TaskKind::Batch, TaskState::Copying) => cleared.add(self.held(&row.lease)),
+                (TaskKind::Upload, TaskState::Copying) => {
+                    let Some(target_key) = plan.job.target_key(&row.first_key) else { continue };
+                    let t2 = plan.context.t2;
+                    cleared.add(self.clear_task(&task, &row, &target_key, t2).await?);
+                }
+                _ => {}
             }
-            let Some(target_key) = plan.job.target_key(&row.first_key) else { continue };
-            aborted += self.clear_task(&task, &row, &target_key, plan.context.t2).await?;
         }
-        self.ledger.note_cleared(pass).await?;
-        Ok(aborted)
+        if cleared.held_until.is_none() {
+            self.ledger.note_cleared(pass).await?;
+        }
+        Ok(cleared)
+    }
+
+    /// A lease without an owner is a pause, and holds nothing.
+    fn held(&self, lease: &Lease) -> Cleared {
+        let is_held = lease.owner.is_some() && !self.ledger.is_free(lease);
+        Cleared { held_until: is_held.then_some(lease.until), ..Cleared::default() }
     }
 
     async fn clear_task(
@@ -45,28 +74,39 @@ impl Planner {
         row: &TaskRow,
         target_key: &Key,
         t2: Option<Timestamp>,
-    ) -> Result<u64, PlanError> {
-        let mut aborted = 0;
+    ) -> Result<Cleared, PlanError> {
+        let mut cleared = Cleared::default();
         for upload in self.ledger.uploads(task).await? {
-            let is_held = !self.ledger.is_free(&upload.lease);
-            let is_over = matches!(upload.state, UploadState::Complete | UploadState::Aborted);
-            if is_over || is_held {
+            let held = self.held(&upload.lease);
+            cleared.add(held);
+            if upload.state == UploadState::Complete || held.held_until.is_some() {
                 continue;
             }
-            aborted += match &upload.upload_id {
-                Some(id) => {
+            match (&upload.upload_id, upload.state) {
+                (Some(_), UploadState::Aborted) => {}
+                (Some(id), _) => {
+                    // Again with every call while a range is held: a part that was on its way may
+                    // have arrived after the first.
                     self.target.abort_upload(target_key, id).await.map_err(PlanError::Target)?;
-                    1
+                    cleared.aborted += 1;
                 }
-                None => self.clear_unnamed(&upload, target_key, t2).await?,
-            };
-            if upload.state == UploadState::Open {
-                let (generation, reason) = (upload.generation, AbortReason::Ended);
-                self.ledger.abandon_upload(task, generation, reason, None).await?;
+                (None, _) => cleared.aborted += self.clear_unnamed(&upload, target_key, t2).await?,
+            }
+            if upload.upload_id.is_some() {
+                for range in self.ledger.ranges(task, &upload).await? {
+                    if range.state == RangeState::Copying {
+                        cleared.add(self.held(&range.lease));
+                    }
+                }
+            }
+            if upload.state == UploadState::Open && cleared.held_until.is_none() {
+                let (generation, ended) = (upload.generation, AbortReason::Ended);
+                self.ledger.abandon_upload(task, generation, ended, None, Duration::ZERO).await?;
             }
         }
+        let aborted = cleared.aborted;
         tracing::info!(%task, key = %row.first_key, aborted, "uploads of an ended pass aborted");
-        Ok(aborted)
+        Ok(cleared)
     }
 
     /// Uploads that a planner may have begun and not lived to name.
@@ -76,17 +116,16 @@ impl Planner {
         target_key: &Key,
         t2: Option<Timestamp>,
     ) -> Result<u64, PlanError> {
-        let at_target = |error: PortError| PlanError::Target(error);
         if t2.is_some() {
             tracing::warn!(key = %target_key, "an upload of this key may be left: see its bucket");
             return Ok(0);
         }
         let since = upload.opening_at.minus(CLOCK_GRAIN);
         let mut aborted = 0;
-        for listed in self.target.list_uploads(target_key).await.map_err(at_target)? {
+        for listed in self.target.list_uploads(target_key).await.map_err(PlanError::Target)? {
             if listed.key == *target_key && listed.initiated >= since {
                 let id = &listed.upload_id;
-                self.target.abort_upload(target_key, id).await.map_err(at_target)?;
+                self.target.abort_upload(target_key, id).await.map_err(PlanError::Target)?;
                 aborted += 1;
             }
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use ossferry_core::error::PortError;
 use ossferry_core::job::{BadDefinition, BadGlob};
 use ossferry_core::key::Key;
+use ossferry_core::time::Timestamp;
 use ossferry_ledger::LedgerError;
 use ossferry_ledger::ids::PassId;
 
@@ -43,6 +44,16 @@ pub enum Refusal {
     /// A retry walks what earlier passes left undone; they left nothing.
     #[error("nothing is outstanding: every object of earlier passes has its outcome")]
     NothingOutstanding,
+    /// Workers of a pass that ended early hold work: they may still write older bytes.
+    #[error(
+        "workers of pass {pass}, which ended early, may be at work until {until}: try again then"
+    )]
+    StillAtWork {
+        /// The pass that ended.
+        pass: PassId,
+        /// By the ledger's clock.
+        until: Timestamp,
+    },
     /// The file names other objects than the pass that runs.
     #[error(
         "pass {running} is running with another source, target, prefix or filter: let it end, or \

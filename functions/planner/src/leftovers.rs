@@ -11,10 +11,10 @@ use ossferry_ledger::rows::UploadRow;
 /// OSS dates an upload in whole seconds or better; its answers' `Date` is in whole seconds.
 pub(crate) const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 
-/// Clears the way for an attempt: aborts what earlier ones left, and answers an empty upload of this
-/// attempt's own lost planner, which may be used.
+/// Clears the way for an attempt: aborts what earlier ones left at the target.
 ///
-/// Only uploads of exactly this key, begun since the first attempt, are touched. After T2 the
+/// Nothing is adopted: an upload that a lost planner began carries the headers of the object as it was
+/// then. Only uploads of exactly this key, begun since the first attempt, are touched. After T2 the
 /// application writes at the target too: then only the ids that stand in our rows are aborted, and
 /// others are reported.
 pub(crate) async fn clear(
@@ -23,18 +23,16 @@ pub(crate) async fn clear(
     row: &UploadRow,
     earlier: &[UploadRow],
     t2: Option<Timestamp>,
-) -> Result<Option<String>, PortError> {
+) -> Result<(), PortError> {
     let known: Vec<&String> = earlier.iter().filter_map(|row| row.upload_id.as_ref()).collect();
     for id in &known {
         target.abort_upload(key, id).await?;
     }
     if row.lease.fence <= 1 && earlier.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let attempts = earlier.iter().chain([row]).map(|row| row.opening_at);
     let first = attempts.min().unwrap_or(row.opening_at).minus(CLOCK_GRAIN);
-    let own = row.opening_at.minus(CLOCK_GRAIN);
-    let mut adopted = None;
     for upload in target.list_uploads(key).await? {
         let id = &upload.upload_id;
         if upload.key != *key || upload.initiated < first || known.contains(&id) {
@@ -42,15 +40,9 @@ pub(crate) async fn clear(
         }
         if t2.is_some() {
             tracing::warn!(%key, upload_id = id, "an unfinished upload of this key was left alone");
-            continue;
-        }
-        // One of an earlier attempt was begun with the headers of another object.
-        let is_usable = adopted.is_none() && upload.initiated >= own;
-        if is_usable && target.list_parts(key, id).await?.is_empty() {
-            adopted = Some(upload.upload_id);
         } else {
             target.abort_upload(key, id).await?;
         }
     }
-    Ok(adopted)
+    Ok(())
 }

@@ -28,6 +28,7 @@ use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Invocation, Ledger};
 
 pub use begin::Trigger;
+pub use ended::Cleared;
 pub use error::{KeyCount, PlanError, Refusal};
 
 use pass_plan::PassPlans;

@@ -147,12 +147,17 @@ impl Planner {
         let handled = match opened {
             Ok(row) => self.ledger.send_ranges(task, &row).await.map(|()| Handled::Done),
             Err(Unopened::Ended(fate)) => self.conclude(&attempt, fate).await,
-            Err(Unopened::Stop(reason)) => return self.stop(task, &reason).await,
+            Err(Unopened::Stop(reason)) => {
+                let hold = &attempt.hold;
+                self.ledger.let_go_of_upload(task, generation, hold).await?;
+                return self.stop(task, &reason).await;
+            }
             Err(Unopened::Later(error)) => {
                 let delay = error.retry_after.unwrap_or_else(|| pause(unopened(&attempt.earlier)));
                 tracing::warn!(%task, %error, ?delay, "upload not opened yet");
                 // Let go of, so that the next attempt need not wait for this one's lease.
-                let letting_go = self.ledger.abandon_upload(task, generation, ended, hold).await;
+                let letting_go =
+                    self.ledger.abandon_upload(task, generation, ended, hold, delay).await;
                 letting_go.map(|_| Handled::Later(delay))
             }
             Err(Unopened::Ledger(error)) => Err(error),
@@ -164,7 +169,7 @@ impl Planner {
         }
     }
 
-    /// Begins the upload at the target, or adopts one that a lost planner began, and fixes it.
+    /// Begins the upload at the target, after what lost planners began there is aborted, and fixes it.
     async fn open(&self, attempt: &Attempt) -> Result<UploadRow, Unopened> {
         let Attempt { task, row, hold, earlier, plan, source, target, .. } = attempt;
         let planned = self.planned(task).await?;
@@ -179,13 +184,10 @@ impl Planner {
             }
             unopened => unopened,
         };
-        let adopted = clear(target.as_ref(), &target_key, row, earlier, plan.context.t2)
+        clear(target.as_ref(), &target_key, row, earlier, plan.context.t2)
             .await
             .map_err(at_target)?;
         if let Some(fate) = fate_of(earlier) {
-            if let Some(id) = adopted {
-                target.abort_upload(&target_key, &id).await.map_err(at_target)?;
-            }
             return Err(Unopened::Ended(fate));
         }
         let info =
@@ -195,11 +197,9 @@ impl Planner {
             return Err(Unopened::Ended((Outcome::Failed, reason.to_owned())));
         };
         let layout = layout_of(info.size, &plan.job.limits).map_err(Unopened::Ended)?;
-        let options = options_of(&plan.job, plan.context.comparable, &planned, &info);
-        let upload_id = match adopted {
-            Some(id) => id,
-            None => target.initiate_upload(&target_key, &options).await.map_err(at_target)?,
-        };
+        let carried = options_of(&plan.job, plan.context.comparable, &planned, &info);
+        let upload_id =
+            target.initiate_upload(&target_key, &carried.options).await.map_err(at_target)?;
         let ObjectInfo { size, digests, .. } = info;
         let opened = Opened {
             upload_id,
@@ -208,7 +208,8 @@ impl Planner {
             part_bytes: layout.parts().part_bytes(),
             range_parts: u64::from(layout.parts_per_range()),
             ranges: u64::from(layout.range_count()),
-            headers: options.headers,
+            left_behind: carried.left_behind(),
+            headers: carried.options.headers,
             source_crc64_ecma: digests.crc64_ecma,
             source_crc64_nvme: digests.crc64_nvme,
             requests: attempt.requests(),
@@ -234,7 +235,10 @@ impl Planner {
     ) -> Result<Handled, LedgerError> {
         let Attempt { task, row, hold, plan, .. } = attempt;
         let ended = AbortReason::Ended;
-        let given_up = self.ledger.abandon_upload(task, row.generation, ended, Some(hold)).await?;
+        let given_up = self
+            .ledger
+            .abandon_upload(task, row.generation, ended, Some(hold), Duration::ZERO)
+            .await?;
         if given_up.lease.fence != hold.fence {
             // Another had opened it since; the next attempt begins anew.
             self.ledger.send_upload(task, Duration::ZERO).await?;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use ossferry_core::carry::carry;
+use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
 use ossferry_core::job::{Job, Limits};
 use ossferry_core::key::Key;
@@ -10,7 +10,6 @@ use ossferry_core::layout::{OBJECT_BYTES_MAX, RangeLayout, part_layout};
 use ossferry_core::object::{Entry, ObjectInfo};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::packing::Speed;
-use ossferry_core::ports::PutOptions;
 use ossferry_ledger::lists::PlannedObject;
 use ossferry_ledger::rows::{AbortReason, UploadRow};
 
@@ -81,12 +80,12 @@ pub(crate) fn options_of(
     comparable: bool,
     planned: &PlannedObject,
     info: &ObjectInfo,
-) -> PutOptions {
+) -> Carried {
     let entry = as_listed(planned, info);
     let provenance =
         needs_provenance(comparable, entry.etag.as_ref(), true).then(|| provenance_of(&entry));
     let storage_class = info.storage_class.clone().or_else(|| planned.storage_class.clone());
-    carry(job, &ObjectInfo { storage_class, ..info.clone() }, provenance).options
+    carry(job, &ObjectInfo { storage_class, ..info.clone() }, provenance)
 }
 
 /// What the next pass will find listed: what was listed, unless the object has changed since. A store
@@ -181,7 +180,8 @@ mod tests {
         };
         let job = Job::parse(Job::template()).unwrap();
         let remembered = |info: &ObjectInfo| {
-            let metadata = options_of(&job, true, &planned, info).headers.user_metadata;
+            let carried = options_of(&job, true, &planned, info);
+            let metadata = carried.options.headers.user_metadata;
             metadata.into_iter().find(|(name, _)| name == PROVENANCE_NAME).unwrap().1
         };
         assert_eq!(remembered(&served), "listed");

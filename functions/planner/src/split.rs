@@ -81,7 +81,7 @@ impl Splitter {
             self.take(walk, last_read, answer).await?;
         }
         let is_long = self.pages >= self.pages_needed && self.more && last_read.is_some();
-        if is_long && self.search.is_none() && (walk.appetite)() {
+        if is_long && self.search.is_none() && walk.row.may_split() && (walk.appetite)() {
             self.begin(walk, last_read);
         }
         Ok(())
@@ -139,7 +139,8 @@ impl Walk {
         let (row, child) =
             self.ledger.split_slice(&self.slice, &self.hold, middle, Some(greatest)).await?;
         tracing::debug!(slice = %self.slice.slice, child = %child.slice, %middle, "slice split");
-        self.until.set(row.until);
+        self.until.set(row.until.clone());
+        self.row.children = row.children;
         Ok(())
     }
 }

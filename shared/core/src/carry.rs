@@ -22,6 +22,14 @@ pub struct Carried {
     pub dropped: Vec<String>,
 }
 
+impl Carried {
+    /// What the report says of what is left behind; `None` where everything is carried.
+    pub fn left_behind(&self) -> Option<String> {
+        (!self.dropped.is_empty())
+            .then(|| format!("metadata left behind: {}", self.dropped.join(", ")))
+    }
+}
+
 /// Maps what the source's answer says of an object to what is sent to OSS.
 ///
 /// Names of user metadata become lower case; OSS holds `a-z`, `0-9` and `-` in them, so that `_` and
@@ -32,7 +40,8 @@ pub fn carry(job: &Job, info: &ObjectInfo, provenance: Option<String>) -> Carrie
     if let Some(provenance) = provenance.filter(|_| job.policy.provenance) {
         own.push((PROVENANCE_NAME.to_owned(), provenance));
     }
-    if let Some(time) = info.last_modified.filter(|_| job.target.keep_last_modified) {
+    let date = info.content_modified.or(info.last_modified);
+    if let Some(time) = date.filter(|_| job.target.keep_last_modified) {
         own.push((MTIME_NAME.to_owned(), mtime_text(time)));
     }
     let (user_metadata, dropped) = held(own, &info.headers.user_metadata);
@@ -82,6 +91,7 @@ fn is_held(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::Digests;
 
     fn pair(name: &str, value: &str) -> (String, String) {
         (name.to_owned(), value.to_owned())
@@ -101,6 +111,26 @@ mod tests {
         let expected = [pair("ossferry-source", "e"), pair("plain", "b"), pair("file-name", "a")];
         assert_eq!(kept, expected);
         assert_eq!(dropped, ["text", "large", "PLAIN", "umlaut-ü"]);
+    }
+
+    #[test]
+    fn the_date_that_is_carried_is_that_of_the_content_where_it_is_another() {
+        let mut job = Job::parse(Job::template()).unwrap();
+        let info = |content_modified| ObjectInfo {
+            size: 1,
+            etag: None,
+            last_modified: Some(Timestamp(5_000)),
+            content_modified,
+            digests: Digests::default(),
+            headers: ObjectHeaders::default(),
+            storage_class: None,
+        };
+        let mtime = |job: &Job, info: &ObjectInfo| carry(job, info, None).options.headers.user_metadata;
+        assert_eq!(mtime(&job, &info(Some(Timestamp(1_000)))), []);
+        job.target.keep_last_modified = true;
+        for (content_modified, text) in [(None, "5.000"), (Some(Timestamp(1_000)), "1.000")] {
+            assert_eq!(mtime(&job, &info(content_modified)), [pair(MTIME_NAME, text)]);
+        }
     }
 
     #[test]

@@ -6,13 +6,16 @@ use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
 
 use crate::ids::{JobName, PassRef, SliceRef, TaskRef};
-use crate::ledger::{Ledger, Result};
+use crate::ledger::{Ledger, LedgerError, Result};
 use crate::lists::{ObjectResult, PlannedObject};
 use crate::rows::{PassRow, PassState, PassTotals, SliceState, TaskRow, TaskState};
 use crate::settling::Branch;
 
 /// Task rows read at once.
 const TASK_ROWS: u64 = 256;
+
+/// Messages that may have been sent before the slice's row says so: more than any window.
+const SENT_AHEAD_MAX: u64 = 4_096;
 
 /// A pass as it stands: totals are sums of rows, never counters.
 #[derive(Clone, Debug)]
@@ -118,8 +121,10 @@ impl Ledger {
                     status.totals.sum.add(&slice.settled_sum);
                     status.totals.tasks += slice.last_seq();
                     status.tasks_ended += slice.settled_seq;
+                    // Beyond the window nobody was told to begin: those are planned, all of them.
+                    let told = slice.last_seq().min(slice.sent_seq + SENT_AHEAD_MAX);
                     let id = pass.slice(slice.slice.clone());
-                    let tail = self.tasks(&id, slice.settled_seq + 1, slice.last_seq()).await?;
+                    let tail = self.tasks(&id, slice.settled_seq + 1, told).await?;
                     for task in tail {
                         status.totals.sum.add(&task.sum);
                         status.tasks_copying += u64::from(task.state == TaskState::Copying);
@@ -160,8 +165,13 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Keys whose planned objects have no outcome that ends the matter, of one pass, sorted.
-    pub async fn unresolved_keys(&self, pass: &PassRef) -> Result<BTreeSet<Key>> {
+    /// Keys whose planned objects have no outcome that ends the matter, of one pass, sorted. Without
+    /// `unattempted` only those that were tried: a cancelled pass may have left millions untried.
+    pub async fn unresolved_keys(
+        &self,
+        pass: &PassRef,
+        unattempted: bool,
+    ) -> Result<BTreeSet<Key>> {
         let mut keys = BTreeSet::new();
         let mut walk = self.task_walk(pass).await?;
         while let Some((task, row)) = walk.next().await? {
@@ -170,12 +180,21 @@ impl Ledger {
                 .filter(|outcome| outcome.is_outstanding())
                 .map(|outcome| row.sum.of(outcome))
                 .sum();
-            if row.state.is_final() && outstanding == 0 {
+            if outstanding == 0 && (row.state.is_final() || !unattempted) {
                 continue;
             }
-            for record in self.object_records(&task, &row).await? {
+            let records = match self.object_records(&task, &row).await {
+                Ok(records) => records,
+                Err(error @ (LedgerError::List(_) | LedgerError::Inconsistent(_))) => {
+                    // The next pass compares these keys all the same; a job is not blocked for ever.
+                    tracing::error!(%task, first = %row.first_key, last = %row.last_key, %error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for record in records {
                 let outcome = record.result.and_then(|result| result.outcome);
-                if outcome.is_none_or(Outcome::is_outstanding) {
+                if outcome.map_or(unattempted, Outcome::is_outstanding) {
                     keys.insert(record.object.key);
                 }
             }
@@ -184,15 +203,21 @@ impl Ledger {
     }
 
     /// Keys that earlier passes of a scope left outstanding: of every pass since the last finished
-    /// one, that one included, and what each of those had inherited.
-    pub async fn outstanding_of(&self, job: &JobName, scope_hash: &str) -> Result<Vec<Key>> {
+    /// one, that one included, and what each of those had inherited. `unattempted` as for
+    /// [`Ledger::unresolved_keys`].
+    pub async fn outstanding_of(
+        &self,
+        job: &JobName,
+        scope_hash: &str,
+        unattempted: bool,
+    ) -> Result<Vec<Key>> {
         let mut keys = BTreeSet::new();
         for index in self.passes(job).await?.into_iter().rev() {
             if index.scope_hash != scope_hash || index.state == PassState::Skipped {
                 continue;
             }
             let pass = PassRef { job: job.clone(), pass: index.pass };
-            keys.append(&mut self.unresolved_keys(&pass).await?);
+            keys.append(&mut self.unresolved_keys(&pass, unattempted).await?);
             if index.state == PassState::Finished {
                 break;
             }

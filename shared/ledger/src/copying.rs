@@ -11,7 +11,8 @@ use crate::ids::{TaskRef, objects_row, result_row, task_row};
 use crate::lease::{Claimant, Hold, LeaseLost, Taken};
 use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
 use crate::lists::{
-    ObjectResult, PlannedObject, decode_objects, decode_results, encode_results, list_digest,
+    ListError, ObjectResult, PlannedObject, decode_objects, decode_results, encode_results,
+    list_digest,
 };
 use crate::messages::Message;
 use crate::rows::{ListRow, PassRow, TaskRow, TaskState};
@@ -72,7 +73,8 @@ impl Ledger {
         let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
         let objects = match self.objects(task, &row).await {
             Ok(objects) => objects,
-            Err(LedgerError::List(_) | LedgerError::Inconsistent(_)) => {
+            // A list of a newer version waits for a newer copier; a damaged one never gets better.
+            Err(LedgerError::List(ListError::Damaged(_)) | LedgerError::Inconsistent(_)) => {
                 self.fail_task(task, &hold, &row).await?;
                 return Ok(TaskClaim::Over);
             }
@@ -129,7 +131,8 @@ impl Ledger {
         self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
             .await?;
         if results.len() < claimed.rest.len() {
-            self.change(&task_row(task), |row: &TaskRow| row.hand_back(hold, &sum)).await?;
+            let due = self.now().plus(retry_after);
+            self.change(&task_row(task), |row: &TaskRow| row.hand_back(hold, &sum, due)).await?;
             self.send(&[Message::Task(task.clone())], retry_after).await?;
             return Ok(TaskState::Planned);
         }
@@ -169,6 +172,8 @@ impl Ledger {
         let results: Vec<_> = failed.collect();
         let id = result_row(task, hold.fence);
         self.put_list(&id, hold.fence, count, encode_results(&results)).await?;
-        self.finish_task(task, hold, &sum_of(&results), TaskState::Failed).await
+        self.finish_task(task, hold, &sum_of(&results), TaskState::Failed).await?;
+        self.settle(&task.slice, 1).await?;
+        Ok(())
     }
 }

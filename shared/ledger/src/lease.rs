@@ -46,7 +46,7 @@ pub struct Lease {
     /// Who holds the row, if anyone does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Until when.
+    /// Until when. Without an owner: not to be taken before, because a store asked to be left alone.
     pub until: Timestamp,
 }
 
@@ -63,7 +63,7 @@ impl Lease {
 
     /// Whether nobody holds the row at that moment.
     pub fn is_free_at(&self, now: Timestamp, known_dead: &KnownDead) -> bool {
-        self.owner.as_deref().is_none_or(|owner| self.until <= now || known_dead(owner))
+        self.until <= now || self.owner.as_deref().is_some_and(|owner| known_dead(owner))
     }
 
     /// The lease of whoever takes the row next.
@@ -79,7 +79,14 @@ impl Lease {
     /// The lease after its holder let go. The fence stays.
     #[must_use]
     pub fn released(&self) -> Self {
-        Self { fence: self.fence, owner: None, until: Timestamp::default() }
+        self.released_until(Timestamp::default())
+    }
+
+    /// The lease after its holder let go of work that nobody is to take before `due`: a message too
+    /// many, or a sweep, must not shorten a pause.
+    #[must_use]
+    pub fn released_until(&self, due: Timestamp) -> Self {
+        Self { fence: self.fence, owner: None, until: due }
     }
 
     /// Tests fence and owner.
@@ -138,6 +145,8 @@ mod tests {
         assert!(!first.is_free_for(&claimant("b", 99)));
         assert!(first.is_free_for(&claimant("b", 100)));
         assert!(Lease::default().taken_by(&claimant("dead", 0)).is_free_for(&claimant("b", 1)));
+        let paused = first.released_until(Timestamp(50));
+        assert!(!paused.is_free_for(&claimant("b", 49)) && paused.is_free_for(&claimant("b", 50)));
     }
 
     #[test]

@@ -63,7 +63,9 @@ impl Ledger {
         let mut row = self.slice(slice).await?;
         loop {
             let first = row.settled_seq + 1;
-            let last = row.last_seq().min(row.settled_seq + SETTLE_ROWS);
+            // Beyond the window nobody was told to begin.
+            let told = row.sent_seq.max(row.settled_seq.saturating_add(window.max(1)));
+            let last = row.last_seq().min(row.settled_seq + SETTLE_ROWS).min(told);
             if first > last {
                 break;
             }

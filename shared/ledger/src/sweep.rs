@@ -8,7 +8,9 @@ use ossferry_core::time::Timestamp;
 use crate::ids::{PassRef, SliceRef, TaskRef};
 use crate::ledger::{Ledger, Result};
 use crate::messages::Message;
-use crate::rows::{RangeState, SliceRow, TaskKind, TaskRow, TaskState, UploadState};
+use crate::rows::{
+    PassState, RangeState, SliceRow, SliceState, TaskKind, TaskRow, TaskState, UploadState,
+};
 use crate::sending::task_message;
 use crate::settling::Branch;
 
@@ -38,6 +40,12 @@ impl Ledger {
                     self.put_child(&slice, &child, None).await?;
                     due.push(Message::Slice(slice));
                     swept.slices += 1;
+                }
+                Branch::Live(row) if row.state == SliceState::Stopped => {
+                    // Whoever stopped it died before the pass heard of it.
+                    let reason = row.reason.as_deref();
+                    self.end_pass(pass, PassState::Stopped, reason).await?;
+                    return Ok(swept);
                 }
                 Branch::Live(row) => {
                     if !row.state.is_walked() && self.is_free(&row.lease) {
@@ -97,7 +105,9 @@ impl Ledger {
         let look = Message::Range { task: task.clone(), generation, range: 0 };
         let is_held = !upload.lease.is_free_at(now, &self.known_dead);
         Ok(match upload.state {
-            UploadState::Opening | UploadState::Completing if is_held => Vec::new(),
+            UploadState::Opening | UploadState::Completing | UploadState::Aborted if is_held => {
+                Vec::new()
+            }
             UploadState::Opening | UploadState::Aborted => vec![Message::Upload(task.clone())],
             UploadState::Completing | UploadState::Complete => vec![look],
             UploadState::Open if upload.ranges_sent < upload.ranges => {

@@ -14,7 +14,7 @@ use crate::copying::sum_of;
 use crate::ids::{
     TaskRef, range_row, range_sort, result_row, task_partition, task_row, upload_row,
 };
-use crate::lease::{Change, Claimant, Hold, Taken};
+use crate::lease::{Change, Claimant, Hold, LeaseLost, Taken};
 use crate::ledger::{Ledger, Result};
 use crate::lists::{ObjectResult, encode_results};
 use crate::messages::Message;
@@ -56,6 +56,8 @@ pub enum RangeClaim {
     Leased(Timestamp),
     /// The range is done: look whether the upload can be completed.
     Done(Box<UploadRow>),
+    /// Workers died at the range, one after the other.
+    Poison(Box<UploadRow>),
     /// The attempt was given up: the next generation is to be opened.
     GivenUp,
     /// The task has ended, or its pass has.
@@ -98,8 +100,11 @@ impl Ledger {
         let mut earlier = self.uploads(task).await?;
         let generation = match earlier.last() {
             None => 1,
-            Some(last) if last.state == UploadState::Aborted => last.generation + 1,
-            Some(last) => last.generation,
+            Some(last) if last.state != UploadState::Aborted => last.generation,
+            Some(last) if !self.is_free(&last.lease) => {
+                return Ok(UploadTurn::Leased(last.lease.until));
+            }
+            Some(last) => last.generation + 1,
         };
         earlier.retain(|row| row.generation < generation);
         let first = UploadRow::opening(generation, claimant, target_now);
@@ -116,6 +121,12 @@ impl Ledger {
             Taken::Leased(until) => UploadTurn::Leased(until),
             Taken::Over => UploadTurn::Opened(Box::new(row)),
             Taken::Mine => {
+                let least = row.first_result_fence();
+                let id = task_row(task);
+                let begin = |task: &TaskRow| task.begin_generation(least);
+                if self.step::<TaskRow, _>(&id, begin).await?.1 == Taken::Over {
+                    return Ok(UploadTurn::Over);
+                }
                 let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
                 UploadTurn::Opening { row: Box::new(row), hold, earlier, pass: Box::new(pass) }
             }
@@ -203,7 +214,10 @@ impl Ledger {
         }
         match upload.state {
             UploadState::Opening => return Ok(RangeClaim::Over),
-            UploadState::Aborted => return Ok(RangeClaim::GivenUp),
+            UploadState::Aborted => {
+                let next = self.read::<UploadRow>(&upload_row(task, generation + 1)).await?;
+                return Ok(if next.is_some() { RangeClaim::Over } else { RangeClaim::GivenUp });
+            }
             UploadState::Completing | UploadState::Complete => {
                 return Ok(RangeClaim::Done(Box::new(upload)));
             }
@@ -214,6 +228,7 @@ impl Ledger {
         Ok(match taken {
             Taken::Leased(until) => RangeClaim::Leased(until),
             Taken::Over => RangeClaim::Done(Box::new(upload)),
+            Taken::Mine if range.is_poison() => RangeClaim::Poison(Box::new(upload)),
             Taken::Mine => {
                 let hold = Hold { owner: claimant.owner.clone(), fence: range.lease.fence };
                 let task = task.clone();
@@ -232,8 +247,9 @@ impl Ledger {
     ) -> Result<RangeState> {
         let ClaimedRange { task, upload, range, hold, .. } = claimed;
         let id = range_row(task, upload.generation, range.number);
+        let due = self.now().plus(retry_after);
         let (_, state) =
-            self.change(&id, |row: &RangeRow| row.record(hold, results, requests)).await?;
+            self.change(&id, |row: &RangeRow| row.record(hold, results, requests, due)).await?;
         if state != RangeState::Done {
             let (generation, range) = (upload.generation, range.number);
             let message = Message::Range { task: task.clone(), generation, range };
@@ -302,16 +318,29 @@ impl Ledger {
         Ok(self.change(&id, step).await?.0)
     }
 
-    /// Gives an attempt up. Answers the row as it then stands.
+    /// Lets go of an opening or a completion that is not at its end.
+    pub async fn let_go_of_upload(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        hold: &Hold,
+    ) -> Result<()> {
+        let id = upload_row(task, generation);
+        self.step::<UploadRow, _>(&id, |row| row.let_go(hold)).await?;
+        Ok(())
+    }
+
+    /// Gives an attempt up; the next one begins after `delay`. Answers the row as it then stands.
     pub async fn abandon_upload(
         &self,
         task: &TaskRef,
         generation: u64,
         reason: AbortReason,
         hold: Option<&Hold>,
+        delay: Duration,
     ) -> Result<UploadRow> {
-        let id = upload_row(task, generation);
-        Ok(self.change(&id, |row: &UploadRow| row.aborted(reason, hold)).await?.0)
+        let (id, due) = (upload_row(task, generation), self.now().plus(delay));
+        Ok(self.change(&id, |row: &UploadRow| row.aborted(reason, hold, due)).await?.0)
     }
 
     /// Sends the message that opens the next generation of a large object.
@@ -320,7 +349,8 @@ impl Ledger {
     }
 
     /// Ends the task of a large object: the result under the holder's own fence first, then the
-    /// conditional write that makes it count. Whoever comes later changes nothing.
+    /// conditional write that makes it count. Whoever comes later changes nothing, and whoever holds
+    /// an attempt that was given up has lost the task (`LeaseLost`).
     pub async fn conclude_upload(
         &self,
         task: &TaskRef,
@@ -342,7 +372,11 @@ impl Ledger {
         self.put_list(&result_row(task, result_fence), result_fence, 1, blob).await?;
         let now = self.now();
         let id = task_row(task);
-        self.step::<TaskRow, _>(&id, |row| row.finish_upload(result_fence, &sum, now)).await?;
+        let finish = |row: &TaskRow| row.finish_upload(result_fence, &sum, now);
+        let (row, ended) = self.step::<TaskRow, _>(&id, finish).await?;
+        if !ended {
+            return Err(LeaseLost { fence: row.lease.fence }.into());
+        }
         self.settle(&task.slice, window).await?;
         Ok(())
     }

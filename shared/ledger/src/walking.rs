@@ -181,14 +181,18 @@ impl Ledger {
         hold: &Hold,
         delay: Duration,
     ) -> Result<()> {
-        self.step::<SliceRow, _>(&slice_row(slice), |row| row.hand_on(hold)).await?;
+        let due = self.now().plus(delay);
+        self.step::<SliceRow, _>(&slice_row(slice), |row| row.hand_on(hold, due)).await?;
         self.send(&[Message::Slice(slice.clone())], delay).await
     }
 
     /// Gives a slice up by name, and its pass with it: a pass with a hole is not a success.
     pub async fn stop_slice(&self, slice: &SliceRef, hold: &Hold, reason: &str) -> Result<()> {
-        self.step::<SliceRow, _>(&slice_row(slice), |row| row.stop(hold, reason)).await?;
-        self.end_pass(&slice.pass, PassState::Stopped, Some(reason)).await?;
+        let id = slice_row(slice);
+        let (_, stopped) = self.step::<SliceRow, _>(&id, |row| row.stop(hold, reason)).await?;
+        if stopped {
+            self.end_pass(&slice.pass, PassState::Stopped, Some(reason)).await?;
+        }
         Ok(())
     }
 }

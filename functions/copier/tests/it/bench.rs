@@ -220,7 +220,10 @@ impl Bench {
             ledger.conclude_upload(task, fence, result, &none, 64).await.unwrap();
             let generation = row.generation;
             let ended = AbortReason::Ended;
-            ledger.abandon_upload(task, generation, ended, Some(&hold)).await.unwrap();
+            ledger
+                .abandon_upload(task, generation, ended, Some(&hold), Duration::ZERO)
+                .await
+                .unwrap();
             return;
         }
         let info = info.unwrap();
@@ -233,6 +236,7 @@ impl Bench {
             part_bytes: PART_BYTES,
             range_parts: 2,
             ranges: info.size.div_ceil(PART_BYTES).div_ceil(2),
+            left_behind: None,
             headers: info.headers,
             source_crc64_ecma: info.digests.crc64_ecma,
             source_crc64_nvme: info.digests.crc64_nvme,

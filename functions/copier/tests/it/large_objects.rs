@@ -8,11 +8,11 @@ use ossferry_core::error::ErrorKind;
 use ossferry_core::object::Digests;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::proof::Grade;
-use ossferry_ledger::Handled;
 use ossferry_ledger::ids::TaskRef;
 use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{AbortReason, PassState, RangeState, TaskState, UploadState};
+use ossferry_ledger::{Handled, RangeClaim};
 
 use crate::bench::{Bench, PART_BYTES, created, planned};
 use crate::scripted_source::{Opens, SourceObject};
@@ -134,12 +134,34 @@ async fn a_message_of_an_attempt_that_was_given_up_asks_for_the_next() {
     let bench = Bench::new().await;
     let task = bench.plan_upload(planned("large", &large(&bench))).await;
     bench.open(&task).await;
-    bench.ledger.abandon_upload(&task, 1, AbortReason::Changed, None).await.unwrap();
+    bench
+        .ledger
+        .abandon_upload(&task, 1, AbortReason::Changed, None, Duration::ZERO)
+        .await
+        .unwrap();
     while bench.planners.take_first().is_some() {}
     let (_, message) = bench.copiers.take_first().unwrap();
     assert_eq!(bench.handle(&message).await, Handled::Done);
     let (_, next) = bench.planners.take_first().unwrap();
     assert_eq!(next, Message::Upload(task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_at_whose_range_workers_die_is_failed_by_name_and_its_upload_aborted() {
+    let bench = Bench::new().await;
+    let task = bench.plan_upload(planned("large", &large(&bench))).await;
+    bench.open(&task).await;
+    for death in 0..4 {
+        let claimant = bench.ledger.claimant_of(&bench.invocation(&format!("dies-{death}")));
+        let claim = bench.ledger.take_range(&task, 1, 0, &claimant).await.unwrap();
+        assert!(matches!(claim, RangeClaim::Mine(_)), "{claim:?}");
+        tokio::time::sleep(Duration::from_hours(1)).await;
+    }
+    bench.drain().await;
+    let result = outcome_of(&bench, &task).await;
+    assert_eq!(result.outcome, Some(Outcome::Failed));
+    assert!(result.reason.unwrap().contains("workers died"));
+    assert!(bench.target.open_uploads() == 0 && bench.target.object("to/large").is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -233,14 +233,14 @@ async fn an_etag_that_is_not_the_md5_it_looks_like_fails_the_object() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_must_not_be_overwritten_is_copied_only_if_it_is_the_same() {
-    for (there, outcome) in [("some text", Outcome::Copied), ("same size", Outcome::Kept)] {
+async fn what_must_not_be_overwritten_is_kept_unless_it_is_the_same() {
+    for (there, outcome) in [("some text", Outcome::Unchanged), ("same size", Outcome::Kept)] {
         let bench = Bench::new().await;
         let object = created("a", &bench.source.put("a", "some text"));
         bench.target.write("to/a", there);
         let result = outcome_of(&bench, object).await;
         assert_eq!(result.outcome, Some(outcome));
-        assert_eq!(result.proof.is_some(), outcome == Outcome::Copied);
+        assert_eq!(result.proof.is_some(), outcome == Outcome::Unchanged);
         assert_eq!(bench.target.object("to/a").unwrap().bytes, there);
     }
     let bench = Bench::new().await;

@@ -69,7 +69,7 @@ async fn a_large_object_is_opened_once_and_all_its_ranges_are_written() {
 }
 
 #[tokio::test]
-async fn whoever_reopens_adopts_an_empty_upload_of_exactly_this_key_and_aborts_the_others() {
+async fn whoever_reopens_aborts_the_uploads_of_exactly_this_key_and_begins_its_own() {
     let (world, task) = planned().await;
     lose_planner(&world, &task).await;
     {
@@ -85,10 +85,10 @@ async fn whoever_reopens_adopts_an_empty_upload_of_exactly_this_key_and_aborts_t
     }
     assert_eq!(open(&world, &task).await, Handled::Done);
     let upload = world.ledger.upload(&task, 1).await.unwrap();
-    assert_eq!((upload.upload_id.as_deref(), upload.lease.fence), (Some("empty"), 2));
+    assert_eq!(upload.lease.fence, 2);
     let script = world.target.script.lock().unwrap();
-    assert_eq!(script.aborted, ["filled", "second"]);
-    assert!(script.initiated.is_empty());
+    assert_eq!(script.aborted, ["filled", "empty", "second"]);
+    assert_eq!(script.initiated.len(), 1);
 }
 
 #[tokio::test]
@@ -97,7 +97,11 @@ async fn an_object_that_changes_three_times_is_deferred_and_its_uploads_are_abor
     for generation in 1..=3 {
         assert_eq!(open(&world, &task).await, Handled::Done);
         let changed = AbortReason::Changed;
-        world.ledger.abandon_upload(&task, generation, changed, None).await.unwrap();
+        world
+            .ledger
+            .abandon_upload(&task, generation, changed, None, Duration::ZERO)
+            .await
+            .unwrap();
     }
     assert_eq!(open(&world, &task).await, Handled::Done);
     assert_eq!(open(&world, &task).await, Handled::Done);
@@ -141,7 +145,11 @@ async fn a_store_that_fails_for_now_is_asked_again_and_a_refused_account_stops_t
     fail(ErrorKind::Throttled);
     let first = open(&world, &task).await;
     assert_eq!(first, Handled::Later(Duration::from_secs(5)));
+    let early = open(&world, &task).await;
+    assert!(matches!(early, Handled::Later(left) if left <= Duration::from_secs(5)), "{early:?}");
+    world.advance(Duration::from_secs(5));
     assert_eq!(open(&world, &task).await, Handled::Later(Duration::from_secs(10)));
+    world.advance(Duration::from_secs(10));
     world.source.script.lock().unwrap().head_failures.clear();
     assert_eq!(open(&world, &task).await, Handled::Done);
     assert_eq!(world.ledger.upload(&task, 3).await.unwrap().state, UploadState::Open);
@@ -189,10 +197,10 @@ async fn the_uploads_of_a_cancelled_pass_are_aborted_once_and_of_a_running_one_n
     let (world, task) = planned().await;
     open(&world, &task).await;
     let pass = world.pass("p1");
-    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 0, "the pass runs");
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap().aborted, 0, "the pass runs");
     world.ledger.end_pass(&pass, PassState::Cancelled, None).await.unwrap();
-    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 1);
-    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 0, "it was noted");
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap().aborted, 1);
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap().aborted, 0, "it was noted");
     let upload = world.ledger.upload(&task, 1).await.unwrap();
     assert_eq!(upload.abort_reason, Some(AbortReason::Ended));
     let id = upload.upload_id.unwrap();
@@ -210,6 +218,6 @@ async fn an_upload_that_a_lost_planner_did_not_name_is_aborted_by_its_key_and_da
     ];
     let pass = world.pass("p1");
     world.ledger.end_pass(&pass, PassState::Stopped, Some("key revoked")).await.unwrap();
-    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap(), 1);
+    assert_eq!(world.planner().clear_uploads(&pass).await.unwrap().aborted, 1);
     assert_eq!(world.target.script.lock().unwrap().aborted, ["lost"]);
 }

@@ -2,6 +2,7 @@
 
 use ossferry_core::meter::Requests;
 use ossferry_core::object::ETag;
+use ossferry_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{TypedRow, json_text};
@@ -18,6 +19,10 @@ pub enum RangeState {
     /// Every part was written, and its CRC agreed.
     Done,
 }
+
+/// Claims in a row that ended in no record, not even of nothing, before the range is given up: workers
+/// died at it.
+const DEATHS_MAX: u64 = 4;
 
 /// A part that was written and whose CRC the target confirmed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -74,6 +79,11 @@ impl RangeRow {
         }
     }
 
+    /// Whether workers died at it, one after the other.
+    pub fn is_poison(&self) -> bool {
+        self.attempts > DEATHS_MAX
+    }
+
     /// Takes the range for one copier.
     pub fn claim(&self, claimant: &Claimant) -> Change<Self, Taken> {
         if self.state == RangeState::Done {
@@ -94,12 +104,14 @@ impl RangeRow {
         Change::Write(row, Taken::Mine)
     }
 
-    /// Records the parts written and lets go: done when all are there, else planned again.
+    /// Records the parts written and lets go: done when all are there, else planned again, for nobody
+    /// to take before `due`.
     pub fn record(
         &self,
         hold: &Hold,
         results: &[PartResult],
         requests: &Requests,
+        due: Timestamp,
     ) -> Result<Change<Self, RangeState>, LeaseLost> {
         if self.lease.fence == hold.fence && self.lease.owner.is_none() && self.results == results {
             return Ok(Change::Keep(self.state));
@@ -117,7 +129,7 @@ impl RangeRow {
             requests: all,
             attempts: 0,
             results: results.to_vec(),
-            lease: self.lease.released(),
+            lease: self.lease.released_until(due),
             ..self.clone()
         };
         Ok(Change::Write(row, state))
@@ -128,8 +140,6 @@ impl RangeRow {
 mod tests {
     use super::*;
     use std::sync::Arc;
-
-    use ossferry_core::time::Timestamp;
 
     #[test]
     fn a_range_keeps_the_parts_of_whoever_handed_it_back() {
@@ -149,16 +159,21 @@ mod tests {
             panic!()
         };
         let (hold, none) = (row.lease.hold().unwrap(), Requests::default());
-        let Ok(Change::Write(back, RangeState::Planned)) = row.record(&hold, &[part(1)], &none)
+        let now = Timestamp(0);
+        let Ok(Change::Write(back, RangeState::Planned)) =
+            row.record(&hold, &[part(1)], &none, now)
         else {
             panic!()
         };
-        assert_eq!(back.record(&hold, &[part(1)], &none), Ok(Change::Keep(RangeState::Planned)));
+        assert_eq!(
+            back.record(&hold, &[part(1)], &none, now),
+            Ok(Change::Keep(RangeState::Planned))
+        );
         let Change::Write(row, Taken::Mine) = back.claim(&claimant("b")) else { panic!() };
-        assert!(row.record(&hold, &[part(1), part(2)], &none).is_err(), "the first lost it");
+        assert!(row.record(&hold, &[part(1), part(2)], &none, now).is_err(), "the first lost it");
         let next = row.lease.hold().unwrap();
         let Ok(Change::Write(done, RangeState::Done)) =
-            row.record(&next, &[part(1), part(2)], &none)
+            row.record(&next, &[part(1), part(2)], &none, now)
         else {
             panic!()
         };

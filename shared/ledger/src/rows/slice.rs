@@ -12,6 +12,11 @@ use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
 /// Invocations in a row that may take a slice without moving its cursor before it is stopped.
 pub const IDLE_HOPS_MAX: u64 = 8;
 
+/// A slice with so long an id, or so many children, is not split any more: an id stands in a key column
+/// of 512 bytes beside the names of job and pass, and children share one row.
+const ID_BYTES_MAX: usize = 200;
+const CHILDREN_MAX: usize = 500;
+
 /// Open ─► Walking ─► Listed ─► Settled; Open and Walking may become Stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -222,6 +227,11 @@ impl SliceRow {
         Ok(if row == *self { Change::Keep(()) } else { Change::Write(row, ()) })
     }
 
+    /// Whether the rows of this slice leave room for another split.
+    pub fn may_split(&self) -> bool {
+        self.slice.0.len() < ID_BYTES_MAX && self.children.len() < CHILDREN_MAX
+    }
+
     /// Cuts the range at `middle`: this slice keeps (after, middle], the child gets the rest.
     pub fn split(&self, hold: &Hold, middle: &Key) -> Result<Change<Self, Child>, SplitRefused> {
         self.lease.check(hold)?;
@@ -247,19 +257,19 @@ impl SliceRow {
         Ok(Change::Write(row, child))
     }
 
-    /// Lets go of the slice, so that the next invocation goes on at the cursor.
-    pub fn hand_on(&self, hold: &Hold) -> Change<Self, ()> {
+    /// Lets go of the slice, so that the next invocation goes on at the cursor, not before `due`.
+    pub fn hand_on(&self, hold: &Hold, due: Timestamp) -> Change<Self, ()> {
         if self.lease.check(hold).is_err() {
             return Change::Keep(());
         }
-        let lease = self.lease.released();
+        let lease = self.lease.released_until(due);
         Change::Write(Self { state: SliceState::Open, lease, ..self.clone() }, ())
     }
 
-    /// Gives the slice up by name.
-    pub fn stop(&self, hold: &Hold, reason: &str) -> Change<Self, ()> {
+    /// Gives the slice up by name. Answers whether it is stopped: whoever lost it stops nothing.
+    pub fn stop(&self, hold: &Hold, reason: &str) -> Change<Self, bool> {
         if self.lease.check(hold).is_err() {
-            return Change::Keep(());
+            return Change::Keep(self.state == SliceState::Stopped);
         }
         let row = Self {
             state: SliceState::Stopped,
@@ -267,7 +277,7 @@ impl SliceRow {
             lease: self.lease.released(),
             ..self.clone()
         };
-        Change::Write(row, ())
+        Change::Write(row, true)
     }
 
     /// Notes that messages up to `sent_seq` were sent.

@@ -148,8 +148,14 @@ impl TaskRow {
         Ok(Change::Write(Self { in_work: index, ..self.clone() }, ()))
     }
 
-    /// Lets go of the rest. The results recorded under the holder's fence count from here on.
-    pub fn hand_back(&self, hold: &Hold, sum: &Sum) -> Result<Change<Self, ()>, LeaseLost> {
+    /// Lets go of the rest, which nobody is to take before `due`. The results recorded under the
+    /// holder's fence count from here on.
+    pub fn hand_back(
+        &self,
+        hold: &Hold,
+        sum: &Sum,
+        due: Timestamp,
+    ) -> Result<Change<Self, ()>, LeaseLost> {
         if self.result_fences.contains(&hold.fence) && !self.lease_is(hold) {
             return Ok(Change::Keep(()));
         }
@@ -158,7 +164,7 @@ impl TaskRow {
         row.state = TaskState::Planned;
         row.attempts = 0;
         row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
-        row.lease = self.lease.released();
+        row.lease = self.lease.released_until(due);
         Ok(Change::Write(row, ()))
     }
 
@@ -195,15 +201,36 @@ impl TaskRow {
         }
     }
 
-    /// Ends the task of a large object, once, whoever comes first. Its result stands under
-    /// `result_fence`.
-    pub fn finish_upload(&self, result_fence: u64, sum: &Sum, now: Timestamp) -> Change<Self, ()> {
+    /// Notes that a new attempt at a large object begins: results of earlier ones come too late now.
+    /// `first_result_fence` is the least of the new attempt.
+    pub fn begin_generation(&self, first_result_fence: u64) -> Change<Self, Taken> {
         if self.state.is_final() {
-            return Change::Keep(());
+            return Change::Keep(Taken::Over);
+        }
+        if self.lease.fence >= first_result_fence {
+            return Change::Keep(Taken::Mine);
+        }
+        let lease = Lease { fence: first_result_fence, ..self.lease.clone() };
+        Change::Write(Self { lease, ..self.clone() }, Taken::Mine)
+    }
+
+    /// Ends the task of a large object, once, whoever of the last attempt comes first. Its result
+    /// stands under `result_fence`. Answers whether the task has ended.
+    pub fn finish_upload(
+        &self,
+        result_fence: u64,
+        sum: &Sum,
+        now: Timestamp,
+    ) -> Change<Self, bool> {
+        if self.state.is_final() {
+            return Change::Keep(true);
+        }
+        if self.lease.fence > result_fence {
+            return Change::Keep(false);
         }
         let mut row = self.ended(result_fence, sum, TaskState::Done, now);
         row.lease.fence = result_fence;
-        Change::Write(row, ())
+        Change::Write(row, true)
     }
 
     fn lease_is(&self, hold: &Hold) -> bool {
@@ -294,14 +321,22 @@ mod tests {
     fn what_was_handed_back_and_what_was_finished_add_up_to_the_task() {
         let (first, hold) = take(&planned(), "a", 0);
         assert_eq!(hold.fence, 4);
-        let Ok(Change::Write(back, ())) = first.hand_back(&hold, &one(Outcome::Copied)) else {
+        let Ok(Change::Write(back, ())) =
+            first.hand_back(&hold, &one(Outcome::Copied), Timestamp(0))
+        else {
             panic!()
         };
         assert_eq!((back.state, back.attempts), (TaskState::Planned, 0));
-        assert_eq!(back.hand_back(&hold, &one(Outcome::Copied)), Ok(Change::Keep(())));
+        assert_eq!(
+            back.hand_back(&hold, &one(Outcome::Copied), Timestamp(0)),
+            Ok(Change::Keep(()))
+        );
 
         let (second, next) = take(&back, "b", 1);
-        assert_eq!(second.hand_back(&hold, &one(Outcome::Copied)), Ok(Change::Keep(())));
+        assert_eq!(
+            second.hand_back(&hold, &one(Outcome::Copied), Timestamp(0)),
+            Ok(Change::Keep(()))
+        );
         let finish = |row: &TaskRow, hold: &Hold| {
             row.finish(hold, &one(Outcome::Gone), TaskState::Done, Timestamp(2))
         };
@@ -342,8 +377,15 @@ mod tests {
         let upload = TaskRow { kind: TaskKind::Upload, objects: 1, ..planned() };
         let Change::Write(row, Taken::Mine) = upload.begin_upload(Timestamp(1)) else { panic!() };
         let copied = one(Outcome::Copied);
-        let Change::Write(done, ()) = row.finish_upload(4, &copied, Timestamp(2)) else { panic!() };
-        assert_eq!(done.finish_upload(4, &copied, Timestamp(3)), Change::Keep(()));
+        let Change::Write(row, Taken::Mine) = row.begin_generation(2_000) else { panic!() };
+        assert_eq!(row.begin_generation(2_000), Change::Keep(Taken::Mine));
+        let late = row.finish_upload(1_001, &copied, Timestamp(2));
+        assert_eq!(late, Change::Keep(false), "of an attempt that was given up");
+        let Change::Write(done, true) = row.finish_upload(2_001, &copied, Timestamp(2)) else {
+            panic!()
+        };
+        assert_eq!(done.finish_upload(2_001, &copied, Timestamp(3)), Change::Keep(true));
+        assert_eq!(done.begin_generation(3_000), Change::Keep(Taken::Over));
         assert_eq!(done.begin_upload(Timestamp(3)), Change::Keep(Taken::Over));
     }
 }

@@ -77,6 +77,9 @@ pub struct UploadRow {
     /// The object's headers, as the upload was begun with.
     #[serde(with = "json_text")]
     pub headers: ObjectHeaders,
+    /// What of the object's metadata OSS cannot hold, for the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
     /// CRC-64/ECMA by the source's server, decimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_crc64_ecma: Option<String>,
@@ -122,6 +125,8 @@ pub struct Opened {
     pub ranges: u64,
     /// Its headers.
     pub headers: ObjectHeaders,
+    /// What of its metadata OSS cannot hold.
+    pub left_behind: Option<String>,
     /// By the source's server.
     pub source_crc64_ecma: Option<u64>,
     /// By the source's server.
@@ -148,6 +153,7 @@ impl UploadRow {
             ranges_sent: 0,
             done_below: 0,
             headers: ObjectHeaders::default(),
+            left_behind: None,
             source_crc64_ecma: None,
             source_crc64_nvme: None,
             completing_at: None,
@@ -183,6 +189,7 @@ impl UploadRow {
             range_parts: opened.range_parts,
             ranges: opened.ranges,
             headers: opened.headers.clone(),
+            left_behind: opened.left_behind.clone(),
             source_crc64_ecma: opened.source_crc64_ecma.map(|crc| crc.to_string()),
             source_crc64_nvme: opened.source_crc64_nvme.map(|crc| crc.to_string()),
             requests: opened.requests.clone(),
@@ -248,9 +255,14 @@ impl UploadRow {
         Ok(Change::Write(row, ()))
     }
 
+    /// The least fence under which a result of this attempt may stand.
+    pub fn first_result_fence(&self) -> u64 {
+        self.generation * RESULT_FENCES
+    }
+
     /// The fence under which the holder of this row records what became of the object.
     pub fn result_fence(&self) -> u64 {
-        self.generation * RESULT_FENCES + self.lease.fence
+        self.first_result_fence() + self.lease.fence
     }
 
     /// What became of the object, once the upload is complete: the same whoever asks.
@@ -263,17 +275,27 @@ impl UploadRow {
             bytes: self.size,
             source_etag: self.pinned_etag.clone(),
             target_etag: self.target_etag.clone(),
-            reason: None,
+            reason: self.left_behind.clone(),
         })
     }
 
-    /// Gives the attempt up, unless it was completed. Answers why it was given up first.
+    /// Lets go of an opening or a completion that is not at its end.
+    pub fn let_go(&self, hold: &Hold) -> Change<Self, ()> {
+        if self.lease.check(hold).is_err() {
+            return Change::Keep(());
+        }
+        Change::Write(Self { lease: self.lease.released(), ..self.clone() }, ())
+    }
+
+    /// Gives the attempt up, unless it was completed; the next one is not to begin before `due`.
+    /// Answers why it was given up first.
     ///
-    /// While a copier completes it, only the holder may.
+    /// While it is opened or completed only the holder may, and a holder that lost it may not.
     pub fn aborted(
         &self,
         reason: AbortReason,
         hold: Option<&Hold>,
+        due: Timestamp,
     ) -> Result<Change<Self, Option<AbortReason>>, LeaseLost> {
         match self.state {
             UploadState::Complete => return Ok(Change::Keep(None)),
@@ -282,12 +304,12 @@ impl UploadRow {
                 Some(hold) => self.lease.check(hold)?,
                 None => return Err(LeaseLost { fence: self.lease.fence }),
             },
-            UploadState::Open => {}
+            UploadState::Open => hold.map_or(Ok(()), |hold| self.lease.check(hold))?,
         }
         let row = Self {
             state: UploadState::Aborted,
             abort_reason: Some(reason),
-            lease: self.lease.released(),
+            lease: self.lease.released_until(due),
             ..self.clone()
         };
         Ok(Change::Write(row, Some(reason)))
@@ -344,6 +366,7 @@ mod tests {
             range_parts: 1,
             ranges: 2,
             headers: ObjectHeaders::default(),
+            left_behind: None,
             source_crc64_ecma: Some(u64::MAX),
             source_crc64_nvme: None,
             requests: Requests::default(),
@@ -382,22 +405,26 @@ mod tests {
         };
         let result = done.result().unwrap();
         assert_eq!((result.crc64_ecma, done.result_fence()), (Some(7), 1_000_003));
-        assert!(second.aborted(AbortReason::Changed, None).is_err());
+        let now = Timestamp(0);
+        assert!(second.aborted(AbortReason::Changed, None, now).is_err());
     }
 
     #[test]
     fn a_completed_upload_is_not_aborted_and_an_aborted_one_keeps_its_reason() {
+        let now = Timestamp(0);
+        let late = UploadRow::opening(1, &claimant("p", 0), now).lease.hold().unwrap();
+        assert!(open().aborted(AbortReason::Ended, Some(&late), now).is_err(), "it lost it");
         let Ok(Change::Write(gone, Some(AbortReason::Changed))) =
-            open().aborted(AbortReason::Changed, None)
+            open().aborted(AbortReason::Changed, None, now)
         else {
             panic!()
         };
         assert_eq!(
-            gone.aborted(AbortReason::Ended, None),
+            gone.aborted(AbortReason::Ended, None, now),
             Ok(Change::Keep(Some(AbortReason::Changed)))
         );
         let complete = UploadRow { state: UploadState::Complete, ..open() };
-        assert_eq!(complete.aborted(AbortReason::Changed, None), Ok(Change::Keep(None)));
+        assert_eq!(complete.aborted(AbortReason::Changed, None, now), Ok(Change::Keep(None)));
         let target_now = Timestamp(0);
         assert_eq!(
             complete.claim_completing(&claimant("a", 0), target_now),

@@ -51,8 +51,8 @@ fn a_planner_that_lost_the_slice_commits_nothing_even_at_its_end() {
     let listed = committed(&row, &hold, &progress("z", 3, true));
     assert!(listed.commit(&late, &progress("z", 3, true)).is_err());
     assert!(row.split(&late, &Key::from("m")).is_err());
-    assert_eq!(row.hand_on(&late), Change::Keep(()));
-    assert_eq!(row.stop(&late, "no"), Change::Keep(()));
+    assert_eq!(row.hand_on(&late, Timestamp(0)), Change::Keep(()));
+    assert_eq!(row.stop(&late, "no"), Change::Keep(false));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn planners_that_make_no_progress_are_counted_and_the_slice_is_given_up_by_name(
     let mut row = root();
     for hop in 0..IDLE_HOPS_MAX {
         let (taken, hold) = take(&row, &format!("p{hop}"), 0);
-        let Change::Write(open, ()) = taken.hand_on(&hold) else { panic!() };
+        let Change::Write(open, ()) = taken.hand_on(&hold, Timestamp(0)) else { panic!() };
         row = open;
     }
     let Change::Write(stopped, SliceClaim::GivenUp) = row.claim(&claimant("q", 0)) else {
