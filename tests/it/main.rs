@@ -3,9 +3,13 @@
 //! They start real servers on loopback (see `tests/setup`) and run the built command; `tests/run`
 //! does both.
 
+mod command;
 mod conformance;
 mod faults;
+mod kills;
 mod old_data;
+mod pipeline;
 mod promises;
 mod readme;
+mod sdk_judges;
 mod tidy;

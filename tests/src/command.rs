@@ -144,6 +144,27 @@ impl Said {
     }
 }
 
+/// A row of `report --format csv`.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct ObjectRow {
+    /// At the source, as reports spell it.
+    pub key: String,
+    /// As planned.
+    pub size: u64,
+    /// The word.
+    pub outcome: String,
+    /// The grade; empty where there is none.
+    pub proof: String,
+    /// Decimal; empty where there is none.
+    pub crc64_ecma: String,
+    /// Without quotes.
+    pub source_etag: String,
+    /// Without quotes.
+    pub target_etag: String,
+    /// Empty where there is none.
+    pub reason: String,
+}
+
 /// A job file in a folder, and the command that is run there.
 pub struct Ossferry {
     folder: TempDir,
@@ -213,6 +234,13 @@ impl Ossferry {
     /// Runs it to its end.
     pub async fn run(&self, arguments: &[&str]) -> Said {
         said(self.spawn(arguments)).await
+    }
+
+    /// The rows of `report --format csv`.
+    pub async fn rows(&self) -> Vec<ObjectRow> {
+        let csv = self.run(&["report", "--job", "job.toml", "--format", "csv"]).await.expect(0);
+        let mut reader = csv::Reader::from_reader(csv.stdout.as_bytes());
+        reader.deserialize().map(|row| row.expect("a row of the report")).collect()
     }
 }
 

@@ -55,12 +55,22 @@ pub struct Weather {
     pub unacknowledged: u32,
     /// That a handler dies at one of its awaits.
     pub deaths: u32,
+    /// That an invocation has only some milliseconds, and hands on what it does not get done.
+    pub hurried: u32,
 }
 
 impl Weather {
     /// Everything at once.
     pub fn foul(seed: u64) -> Self {
-        Self { seed, at_once: 3, doubled: 200, lost: 100, unacknowledged: 100, deaths: 300 }
+        Self {
+            seed,
+            at_once: 3,
+            doubled: 200,
+            lost: 100,
+            unacknowledged: 100,
+            deaths: 300,
+            hurried: 100,
+        }
     }
 }
 
@@ -253,7 +263,11 @@ impl Drive {
 
     fn call(&mut self, at: usize, letter: Letter) -> Call {
         self.invocations += 1;
-        let task_time = Duration::from_secs(u64::from(self.job.limits.task_seconds));
+        let task_time = if self.chance(self.weather.hurried) {
+            Duration::from_millis(self.rng.u64(1..60))
+        } else {
+            Duration::from_secs(u64::from(self.job.limits.task_seconds))
+        };
         let is_forgotten = self.chance(self.weather.unacknowledged);
         self.mishaps.unacknowledged += u64::from(is_forgotten);
         let polls = if self.chance(self.weather.deaths) { self.rng.u32(1..40) } else { u32::MAX };

@@ -11,6 +11,7 @@ pub mod drive;
 pub mod faulty;
 pub mod fixtures;
 pub mod oss;
+pub mod pages;
 pub mod post;
 pub mod s3;
 pub mod seaweedfs;

@@ -19,6 +19,7 @@ use crate::drive::{Drive, Weather};
 use crate::faulty::Fates;
 use crate::fixtures;
 use crate::oss::{self, Oss};
+use crate::pages::{SmallPages, SmallTargetPages};
 use crate::s3::S3Bucket;
 use crate::wire::{Fault, Hook, Rule, Wire};
 
@@ -46,6 +47,8 @@ pub struct World {
     pub expected: BTreeMap<Key, Bytes>,
     /// Of both ends' lanes.
     pub lane: LaneOptions,
+    /// Keys that either end lists at once; as many as it can where `None`.
+    pub page_keys: Option<u32>,
     from: Option<Arc<dyn Source>>,
 }
 
@@ -57,7 +60,7 @@ impl World {
         let text = JobFile::from_oss(&oss).limits(LIMITS).text();
         let job = Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         let lane = LaneOptions::default();
-        Self { oss, clock, job, expected: BTreeMap::new(), lane, from: None }
+        Self { oss, clock, job, expected: BTreeMap::new(), lane, page_keys: None, from: None }
     }
 
     /// An empty target, and a bucket of an S3 server as source, read through this wire.
@@ -89,6 +92,19 @@ impl World {
         world
     }
 
+    /// A hundred small objects, flat and in folders, listed four at a time: the walk is split.
+    pub async fn wide() -> Self {
+        let mut world = Self::empty().await;
+        world.page_keys = Some(4);
+        for number in 0..50 {
+            for key in [format!("flat-{:03}", number * 7 % 50), format!("d{}/{number}", number % 5)]
+            {
+                world.put(&Key::from(key), 20 + number).await;
+            }
+        }
+        world
+    }
+
     /// Writes an object at the source.
     pub async fn put(&mut self, key: &Key, size: usize) {
         let bytes = fixtures::bytes_of(key, 1, size);
@@ -99,6 +115,11 @@ impl World {
     /// Writes an object at the source that is overwritten by another version of the same size
     /// whenever it is read, so many times.
     pub async fn put_changing(&mut self, key: &Key, size: usize, times: u64) {
+        self.put_changing_from(key, size, 1, times).await;
+    }
+
+    /// The same from a later reading on.
+    pub async fn put_changing_from(&mut self, key: &Key, size: usize, from: u64, times: u64) {
         self.put(key, size).await;
         let version = Arc::new(std::sync::atomic::AtomicU64::new(1));
         let (origin, written) = (self.oss.origin(), key.clone());
@@ -110,7 +131,7 @@ impl World {
             }
             .boxed()
         });
-        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key).at(1, times);
+        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key).at(from, times);
         self.oss.wire().rule(rule);
         let last = fixtures::bytes_of(key, 1 + times, size);
         self.expected.insert(key.clone(), last);
@@ -122,13 +143,21 @@ impl World {
             return Arc::clone(source);
         }
         let client = self.oss.client(oss::SOURCE_BUCKET, &self.lane, RETRY);
-        Arc::new(OssSource::new(client))
+        let source = Arc::new(OssSource::new(client));
+        match self.page_keys {
+            Some(keys) => Arc::new(SmallPages::new(source, keys)),
+            None => source,
+        }
     }
 
     /// The target, through the wire.
     pub fn target(&self) -> Arc<dyn Target> {
         let client = self.oss.client(oss::TARGET_BUCKET, &self.lane, RETRY);
-        Arc::new(OssTarget::new(client, true))
+        let target = Arc::new(OssTarget::new(client, true));
+        match self.page_keys {
+            Some(keys) => Arc::new(SmallTargetPages::new(target, keys)),
+            None => target,
+        }
     }
 
     /// The job at work.

@@ -1,7 +1,9 @@
 //! Faults on the wire, at both ends: the handlers see what a network and a tired server do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use ossferry_core::key::Key;
 use ossferry_core::report::Report;
 use ossferry_ledger::rows::PassState;
@@ -10,7 +12,7 @@ use ossferry_tests::faulty::Fates;
 use ossferry_tests::fixtures;
 use ossferry_tests::oss::TARGET_BUCKET;
 use ossferry_tests::seaweedfs::SeaweedFs;
-use ossferry_tests::wire::{Fault, Rule, Wire};
+use ossferry_tests::wire::{Fault, Hook, Rule, Wire};
 use ossferry_tests::world::World;
 
 /// A whole object that the rules are for, and one in parts.
@@ -131,6 +133,28 @@ async fn an_s3_source_that_cuts_or_ignores_a_range_is_read_again() {
             let report = moved(&world).await;
             assert_eq!((report.copied, report.failed), (2, 0), "{key}: {report:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_of_s3_that_is_overwritten_while_it_is_copied_is_taken_again_whole() {
+    let seaweed = SeaweedFs::shared();
+    let bucket = seaweed.fresh_bucket().await;
+    for (name, size, at) in [("small", 50_000, 1), ("large", 6 * 102_400, 3)] {
+        let key = Key::from(name);
+        bucket.put(&key, fixtures::bytes_of(&key, 1, size)).await;
+        let wire = Wire::before_server(seaweed.address()).await;
+        let (writer, written) = (bucket.clone(), key.clone());
+        let hook: Hook = Arc::new(move || {
+            let (writer, key) = (writer.clone(), written.clone());
+            async move { writer.put(&key, fixtures::bytes_of(&key, 2, size)).await }.boxed()
+        });
+        wire.rule(Rule::first("GetObject", Fault::After(hook)).of_key(&key).at(at, 1));
+        let mut world = World::from_s3(&bucket, &wire).await;
+        world.expected = [(key.clone(), fixtures::bytes_of(&key, 2, size))].into();
+        let report = moved(&world).await;
+        assert_eq!((report.copied, report.failed), (1, 0), "{key}: {report:?}");
+        bucket.delete(&key).await;
     }
 }
 
