@@ -120,27 +120,34 @@ pub(crate) async fn target_client(job: &Job, machine: &Machine) -> Result<OssCli
 /// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5,
 /// and whether it is versioned.
 ///
-/// Fails where that question shows that going on is pointless: no such bucket, keys refused.
+/// Fails where that question shows that going on is pointless: nothing answers at the address, no such
+/// bucket, keys refused. A bucket that does not say is taken for a versioned one, which costs a HEAD
+/// before each write that must not overwrite.
 pub(crate) async fn target_end(job: &Job, machine: &Machine) -> Result<OssTarget, CommandError> {
     let client = target_client(job, machine).await?;
-    let info = match client.bucket_info().await {
-        Ok(info) => info,
-        Err(error) if error.kind.concerns_every_object() => {
+    let (encryption, is_versioned) = match client.bucket_info().await {
+        Ok(BucketInfo { encryption, versioning, .. }) => {
+            (encryption, !matches!(versioning, Some(Versioning::Off) | None))
+        }
+        Err(error) if ends_the_start(error.kind) => {
             return Err(CommandError::End { end: TARGET, error });
         }
         Err(error) => {
             tracing::warn!(
                 %error,
-                "the bucket's encryption and versioning are not known: taken for none"
+                "the bucket does not say whether it is versioned or encrypts by KMS: it is taken for \
+                 versioned, and its etags for md5s"
             );
-            BucketInfo::default()
+            (None, true)
         }
     };
-    let target = OssTarget::new(client, etag_is_md5(&job.target, info.encryption.as_deref()));
-    Ok(match info.versioning {
-        Some(Versioning::Enabled | Versioning::Suspended) => target.versioned(),
-        Some(Versioning::Off) | None => target,
-    })
+    let target = OssTarget::new(client, etag_is_md5(&job.target, encryption.as_deref()));
+    Ok(if is_versioned { target.versioned() } else { target })
+}
+
+/// Whether an error of the first question says that no later one will fare better.
+fn ends_the_start(kind: ErrorKind) -> bool {
+    kind == ErrorKind::Connection || kind.concerns_every_object()
 }
 
 /// Not where KMS encrypts, by the job's wish or the bucket's default.
@@ -209,6 +216,9 @@ fn lane(limits: &Limits) -> Lane {
 
 #[cfg(test)]
 mod tests {
+    use ossferry_core::ports::Target;
+    use ossferry_core::time::Timestamp;
+
     use super::*;
 
     #[test]
@@ -219,6 +229,41 @@ mod tests {
         keep_apart(&folder.path().join("state.sqlite"), &inner).unwrap();
         keep_apart(&folder.path().join("state.sqlite"), folder.path()).unwrap_err();
         keep_apart(&inner.join("../inner/state.sqlite"), folder.path()).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_does_not_say_is_versioned_and_an_address_without_a_service_is_an_error() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let job = || {
+            let mut job = Job::parse(Job::template()).unwrap();
+            job.target.endpoint = format!("http://{address}");
+            job.target.addressing = Addressing::Path;
+            job
+        };
+        let refuses = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+            let body = "<Error><Code>AccessDenied</Code></Error>";
+            let length = body.len();
+            write!(stream, "HTTP/1.1 403 No\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        });
+        let variables = |_: &str| Some("K".to_owned());
+        let machine = Machine {
+            clock: Arc::new(|| Timestamp(0)),
+            variables: Arc::new(variables),
+            is_terminal: false,
+        };
+        let target = target_end(&job(), &machine).await.unwrap();
+        refuses.join().unwrap();
+        let profile = target.profile();
+        assert!(profile.ignores_forbid_overwrite && profile.etag_is_md5);
+        let begun = std::time::Instant::now();
+        let error = target_end(&job(), &machine).await.err().unwrap();
+        let CommandError::End { end, error } = error else { panic!("{error}") };
+        assert_eq!((end, error.kind), (TARGET, ErrorKind::Connection));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "nobody waits for the budget");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
         Err(error) => findings.fail("source", error.to_string()),
     }
     match target_client(&job, machine).await {
-        Ok(target) => check_target(&job, &target, machine, &mut findings).await,
+        Ok(target) => check_target(&job, job_file, &target, machine, &mut findings).await,
         Err(error) => findings.fail("target", error.to_string()),
     }
     Ok(findings.conclude())
@@ -77,7 +77,10 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
 /// Whether an object's headers may be read, which a right to list does not say.
 async fn check_read(source: &Arc<dyn Source>, key: &Key, findings: &mut Findings) {
     match source.head(key).await {
-        Ok(_) => findings.ok("source rights", format!("{key} may be read")),
+        Ok(_) => {
+            let tried = "LIST is allowed, and HEAD of";
+            findings.ok("source rights", format!("{tried} {key}; GET is not tried"));
+        }
         // It was listed a moment ago: a store in use.
         Err(error) if error.kind == ErrorKind::NoSuchKey => {
             findings.warn("source rights", format!("{key} is gone since it was listed"));
@@ -122,7 +125,13 @@ async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findi
     }
 }
 
-async fn check_target(job: &Job, target: &OssClient, machine: &Machine, findings: &mut Findings) {
+async fn check_target(
+    job: &Job,
+    job_file: &Path,
+    target: &OssClient,
+    machine: &Machine,
+    findings: &mut Findings,
+) {
     let request = ListRequest {
         prefix: job.target.prefix.clone(),
         start: ListStart::Beginning,
@@ -142,7 +151,7 @@ async fn check_target(job: &Job, target: &OssClient, machine: &Machine, findings
         Ok(info) => check_target_bucket(job, &info, findings),
         Err(error) => findings.warn("target bucket", judged::not_told(&error)),
     }
-    let is_known = knows_the_scope(job, machine).await;
+    let is_known = knows_the_scope(job, job_file, machine).await;
     findings.note("target keys", judged::filled(job, &page, is_known));
 }
 
@@ -179,11 +188,11 @@ fn check_clock(
 
 /// Whether a pass of this scope stands in the ledger, so that the target's keys are no surprise. Makes
 /// no ledger.
-async fn knows_the_scope(job: &Job, machine: &Machine) -> bool {
+async fn knows_the_scope(job: &Job, job_file: &Path, machine: &Machine) -> bool {
     if !ledger_path(job).exists() {
         return false;
     }
-    let Ok(local) = LocalLedger::look(job, machine) else { return false };
+    let Ok(local) = LocalLedger::look(job, job_file, machine) else { return false };
     let scope_hash = job.scope_hash();
     match local.ledger.passes(&local.job).await {
         Ok(passes) => passes.iter().any(|pass| pass.scope_hash == scope_hash),

@@ -32,8 +32,9 @@ pub(crate) enum Command {
     /// Shows the whole thing on this machine: moves a folder into an OSS emulator on loopback
     ///
     /// Starts an OSS endpoint on 127.0.0.1 in this process, with its objects and the ledger in a
-    /// temporary folder, moves FOLDER into it as it is (nothing is left out, hidden files neither),
-    /// prints the report and looks at what has arrived. FOLDER is only read. The temporary folder
+    /// temporary folder, moves every file of FOLDER into it, hidden ones too, prints the report and
+    /// looks at what has arrived. Links to folders or out of FOLDER, dangling links, pipes and empty
+    /// folders are no objects and are left out. FOLDER is only read. The temporary folder
     /// takes as much room as FOLDER and is removed at the end.
     #[command(after_help = "Example: ossferry demo ~/Pictures\n\nExit status: as of `run`.")]
     Demo(DemoArguments),
@@ -66,13 +67,16 @@ pub(crate) enum Command {
     /// Without --pass: goes on with the pass that runs, if one does; else a full pass, if none of
     /// this scope has finished; else an incremental one. With --pass of another kind while one
     /// runs, nothing is done.
+    ///
+    /// Limits of the job file hold for each process. Interrupted with --json, it prints how the open
+    /// pass stands as its last line.
     #[command(after_help = "Examples:\n  ossferry run --job job.toml\n  \
                             ossferry run --job job.toml --pass retry --json | jq .failed\n\n\
                             Exit status: 0 finished and nothing failed; 2 finished with failures \
                             (see `inspect failures`; `run` again takes them again); 1 it could not \
                             run, or the pass was stopped or cancelled; 130 interrupted. Objects \
-                            that are deferred, archived or unsupported are in the report and are \
-                            no failures.")]
+                            that are deferred, archived or unsupported are no failures: see \
+                            `inspect left-behind`.")]
     Run(RunArguments),
 
     /// Only the planner: walks the source and commits tasks, for `copy` to move
@@ -96,7 +100,8 @@ pub(crate) enum Command {
 
     /// How the pass stands: the one that runs, or the newest
     ///
-    /// Reads the ledger and writes nothing.
+    /// Reads the ledger and writes nothing. Says so if the pass is open and no process of this machine
+    /// works on it; in JSON that is `working`.
     #[command(after_help = "Example: ossferry status --job job.toml --watch\n\n\
                             Exit status: 0 shown; 1 there is nothing to show.")]
     Status {
@@ -111,7 +116,7 @@ pub(crate) enum Command {
         watch: bool,
     },
 
-    /// What the ledger holds: passes, slices, tasks, failed objects, or all it says of one key
+    /// What the ledger holds: passes, slices, tasks, objects not copied, or all it says of one key
     ///
     /// Reads the ledger and writes nothing. A table; with --json one JSON object a line.
     #[command(after_help = "Examples:\n  ossferry inspect --job job.toml failures\n  \
@@ -174,7 +179,8 @@ pub(crate) struct PassArguments {
     /// Begin a pass of this kind
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) pass: Option<WantedPass>,
-    /// Incremental: trust source dates before this time (RFC 3339) in place of the ledger's own
+    /// Incremental: trust only source dates before this time (RFC 3339); where the ledger's own time is
+    /// earlier, that one holds
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<Timestamp>,
 }
@@ -263,6 +269,8 @@ pub(crate) enum Inspected {
     Tasks,
     /// The failed objects of a pass, each with its cause
     Failures,
+    /// The failed, deferred, archived and unsupported objects of a pass, each with its cause
+    LeftBehind,
     /// What the newest pass that planned this key says of it
     Key {
         /// At the source, spelled as reports spell it (%XX)
@@ -350,6 +358,7 @@ mod tests {
             "inspect --job j slices --json",
             "inspect --json --job j tasks",
             "inspect --job j failures --pass p",
+            "inspect --job j left-behind --json",
             "inspect --job j key a/b",
             "report --job j --format text",
             "report --job j --format json --pass p",

@@ -76,8 +76,17 @@ pub(crate) enum CommandError {
         folder: PathBuf,
     },
     /// Nothing was run with this job.
-    #[error("no ledger at {path}: nothing was run yet; begin with: ossferry run --job FILE", path = .0.display())]
-    NoLedger(PathBuf),
+    #[error(
+        "no ledger at {path}: nothing was run yet; begin with: ossferry run --job {job_file}",
+        path = path.display(),
+        job_file = job_file.display()
+    )]
+    NoLedger {
+        /// Where it was looked for, absolute.
+        path: PathBuf,
+        /// The job file.
+        job_file: PathBuf,
+    },
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

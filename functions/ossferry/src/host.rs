@@ -1,7 +1,7 @@
 //! One process as host: runs planner and copier handlers over the two queues until the pass has ended.
 
 pub(crate) mod interrupt;
-pub(crate) mod planner_mark;
+pub(crate) mod mark;
 pub(crate) mod station;
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use self::interrupt::Interrupts;
-use self::planner_mark::PlannerMark;
+use self::mark::{Mark, planner_mark};
 use self::station::{Activity, HandlerError, Station};
 use crate::command_error::CommandError;
 use crate::local_ledger::LocalLedger;
@@ -240,7 +240,7 @@ impl Host<'_> {
             tracing::warn!(%error, "release messages of dead workers");
         }
         if self.role == Role::Copy {
-            let is_planned = PlannerMark::is_set(self.local.database.path());
+            let is_planned = Mark::is_set(&planner_mark(self.local.database.path()));
             self.planner_gate.store(!is_planned, Ordering::Relaxed);
         }
     }

@@ -15,7 +15,7 @@ use crate::cli::{InspectArguments, Inspected};
 use crate::command_error::CommandError;
 use crate::local_ledger::{LocalLedger, read_job};
 use crate::machine::Machine;
-use crate::report::has_failed;
+use crate::summary::LEFT_BEHIND;
 
 /// Prints a line for each thing asked for: columns, or JSON.
 pub(crate) async fn print(
@@ -23,7 +23,7 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let local = LocalLedger::look(&job, machine)?;
+    let local = LocalLedger::look(&job, &arguments.job.file, machine)?;
     let mut output = Lines { output: BufWriter::new(io::stdout()), json: arguments.json };
     if let Inspected::Passes = arguments.what {
         output.header(lines::PASSES)?;
@@ -50,7 +50,8 @@ pub(crate) async fn print(
             }
         }
         Inspected::Tasks => tasks(&local, &pass, &mut output).await?,
-        Inspected::Failures => failures(&local, &pass, &mut output).await?,
+        Inspected::Failures => objects(&local, &pass, &[Outcome::Failed], &mut output).await?,
+        Inspected::LeftBehind => objects(&local, &pass, &LEFT_BEHIND, &mut output).await?,
     }
     output.end()
 }
@@ -90,20 +91,25 @@ async fn tasks(
     Ok(())
 }
 
-async fn failures(
+/// The objects with one of these outcomes.
+async fn objects(
     local: &LocalLedger,
     pass: &PassRef,
+    outcomes: &[Outcome],
     output: &mut Lines<impl Write>,
 ) -> Result<(), CommandError> {
     output.header(lines::OBJECTS)?;
     let mut walk = local.ledger.task_walk(pass).await?;
     while let Some((task, row)) = walk.next().await? {
-        if row.sum.of(Outcome::Failed) == 0 {
+        if outcomes.iter().all(|outcome| row.sum.of(*outcome) == 0) {
             continue;
         }
         let records = local.ledger.object_records(&task, &row).await?;
-        for record in records.into_iter().filter(has_failed) {
-            output.line(&lines::object(&record))?;
+        for record in records {
+            let outcome = record.result.as_ref().and_then(|result| result.outcome);
+            if outcome.is_some_and(|outcome| outcomes.contains(&outcome)) {
+                output.line(&lines::object(&record))?;
+            }
         }
     }
     Ok(())

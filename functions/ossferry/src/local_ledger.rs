@@ -51,11 +51,17 @@ impl LocalLedger {
         Ok((Self::new(job, database, machine, Arc::new(known_dead)), presence))
     }
 
-    /// Opens a ledger that is there, to look at it.
-    pub(crate) fn look(job: &Job, machine: &Machine) -> Result<Self, CommandError> {
+    /// Opens a ledger that is there, to look at it. `job_file` is for the hint where there is none.
+    pub(crate) fn look(
+        job: &Job,
+        job_file: &Path,
+        machine: &Machine,
+    ) -> Result<Self, CommandError> {
         let path = ledger_path(job);
         if !path.exists() {
-            return Err(CommandError::NoLedger(path));
+            // A path that is relative means another file in another folder: say which was meant.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            return Err(CommandError::NoLedger { path, job_file: job_file.to_owned() });
         }
         let database =
             Database::open(path, Arc::clone(&machine.clock)).map_err(CommandError::Database)?;

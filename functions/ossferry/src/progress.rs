@@ -17,6 +17,9 @@ pub(crate) use self::traffic::{Traffic, watched};
 /// Without a terminal a line is written this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The bar's width. What matters of the message stands in the 67 columns that are left of 80.
+const STYLE: &str = "{bar:12.cyan/blue} {wide_msg}";
+
 /// The bar's places: enough for a percentage.
 const BAR_PLACES: u64 = 1_000;
 
@@ -54,8 +57,7 @@ impl Progress {
                 Some(BAR_PLACES),
                 ProgressDrawTarget::stderr_with_hz(4),
             );
-            let style = ProgressStyle::with_template("{bar:24.cyan/blue} {wide_msg}")
-                .expect("the template is a literal");
+            let style = ProgressStyle::with_template(STYLE).expect("the template is a literal");
             bar.set_style(style.progress_chars("━╸─"));
             bar
         });
@@ -150,25 +152,25 @@ fn places(shown: &Shown) -> u64 {
     u64::midpoint(objects, share(shown.bytes, shown.bytes_planned))
 }
 
+/// What a narrow terminal cuts off stands last.
 fn text(shown: &Shown) -> String {
-    let moved = format!(
-        "{}/{} objects  {}/{}  {}/s",
-        HumanCount(shown.objects),
-        HumanCount(shown.objects_planned),
-        HumanBytes(shown.bytes),
-        HumanBytes(shown.bytes_planned),
-        HumanBytes(shown.bytes_per_second),
-    );
-    let rest = match shown.left {
-        _ if shown.is_listing => format!("  listing: {} so far", HumanCount(shown.listed)),
-        Some(left) => format!("  {} left", clock_face(left)),
+    let left = match shown.left {
+        _ if shown.is_listing => format!("listing: {} so far  ", HumanCount(shown.listed)),
+        Some(left) => format!("{} left  ", clock_face(left)),
         None => String::new(),
     };
     let failed = match shown.failed {
         0 => String::new(),
-        failed => format!("  {} FAILED", HumanCount(failed)),
+        failed => format!("{} FAILED  ", HumanCount(failed)),
     };
-    moved + &rest + &failed
+    format!(
+        "{left}{}/s  {failed}{}/{} objects  {}/{}",
+        HumanBytes(shown.bytes_per_second),
+        HumanCount(shown.objects),
+        HumanCount(shown.objects_planned),
+        HumanBytes(shown.bytes),
+        HumanBytes(shown.bytes_planned),
+    )
 }
 
 /// `0:07`, `12:34`, `5:00:00`.
@@ -204,14 +206,33 @@ mod tests {
     fn people_see_objects_bytes_rate_time_left_and_failures() {
         assert_eq!(
             text(&shown()),
-            "1,234/5,000 objects  3.00 MiB/12.00 MiB  2.00 MiB/s  1:07 left"
+            "1:07 left  2.00 MiB/s  1,234/5,000 objects  3.00 MiB/12.00 MiB"
         );
         let listing = Shown { is_listing: true, left: None, failed: 3, ..shown() };
         assert_eq!(
             text(&listing),
-            "1,234/5,000 objects  3.00 MiB/12.00 MiB  2.00 MiB/s  listing: 20,000 so far  3 FAILED"
+            "listing: 20,000 so far  2.00 MiB/s  3 FAILED  1,234/5,000 objects  3.00 MiB/12.00 MiB"
         );
         assert_eq!(clock_face(Duration::from_hours(5)), "5:00:00");
+    }
+
+    #[test]
+    fn eighty_columns_show_time_left_rate_and_failures_of_a_huge_pass() {
+        let huge = Shown {
+            listed: 1_000_000_000,
+            objects: 999_999_999,
+            objects_planned: 1_000_000_000,
+            bytes_per_second: 1_000 << 20,
+            left: Some(Duration::from_hours(1_000)),
+            failed: 1_000,
+            ..shown()
+        };
+        for shown in [huge.clone(), Shown { is_listing: true, ..huge }] {
+            let text = text(&shown);
+            let seen = &text[..text.len().min(80 - 12 - 1)];
+            assert!(seen.contains("/s") && seen.contains("FAILED"), "{seen}");
+            assert!(seen.contains("left") || seen.contains("listing"), "{seen}");
+        }
     }
 
     #[test]

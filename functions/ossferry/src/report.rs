@@ -12,7 +12,7 @@ use crate::command_error::CommandError;
 use crate::local_ledger::{LocalLedger, read_job};
 use crate::machine::Machine;
 use crate::object_csv::write_objects;
-use crate::summary::{json_line, report_of};
+use crate::summary::{json_line, left_behind, report_of};
 
 /// Prints the totals of a pass, or a row for each of its objects.
 pub(crate) async fn print(
@@ -22,7 +22,7 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let local = LocalLedger::look(&job, machine)?;
+    let local = LocalLedger::look(&job, job_file, machine)?;
     let pass = local.shown_pass(pass).await?;
     let mut output = BufWriter::new(io::stdout());
     if format == Format::Csv {
@@ -33,6 +33,9 @@ pub(crate) async fn print(
             writeln!(output, "{}", json_line(&report))?;
         } else {
             writeln!(output, "{report}")?;
+            if let Some(hint) = left_behind(&report, job_file) {
+                writeln!(output, "{hint}")?;
+            }
         }
     }
     output.flush()?;
@@ -60,7 +63,7 @@ pub(crate) async fn first_failures(
 }
 
 /// Whether every attempt at the object failed.
-pub(crate) fn has_failed(record: &ObjectRecord) -> bool {
+fn has_failed(record: &ObjectRecord) -> bool {
     record.result.as_ref().is_some_and(|result| result.outcome == Some(Outcome::Failed))
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use ossferry_core::job::Job;
 use ossferry_core::report::Report;
+use ossferry_core::time::Timestamp;
 use ossferry_ledger::Begun;
 use ossferry_ledger::ids::{PassId, PassRef};
 use ossferry_ledger::rows::PassState;
-use ossferry_planner::{Planner, Trigger};
+use ossferry_planner::{Cleared, Planner, Trigger};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::crew::Crew;
@@ -23,7 +24,7 @@ use crate::host::{HostEnd, Role};
 use crate::local_ledger::{LocalLedger, read_job};
 use crate::machine::Machine;
 use crate::report::{first_failures, reason_of};
-use crate::summary::{json_line, report_of};
+use crate::summary::{json_line, left_behind, report_of};
 
 /// `copy` waits so long for a pass to begin: whoever starts it beside a `plan` may be faster.
 const BEGIN_WAIT: Duration = Duration::from_secs(10);
@@ -34,33 +35,47 @@ const FAILURES_SHOWN: usize = 10;
 /// `run`: answers the exit status.
 pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let hint = command_line("run", &arguments.job.file);
+    let asked = Asked::new("run", &arguments.job.file, arguments.json);
     let crew = Crew::hire(job, Role::Run, arguments.work, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
-    work(&crew, chosen, arguments.json, &hint, machine).await
+    work(&crew, chosen, &asked, machine).await
 }
 
 /// `plan`: answers the exit status.
 pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let hint = command_line("plan", &arguments.job.file);
+    let asked = Asked::new("plan", &arguments.job.file, false);
     let limits = WorkArguments { workers: None, invocation_seconds: arguments.invocation_seconds };
     let crew = Crew::hire(job, Role::Plan, limits, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
-    work(&crew, chosen, false, &hint, machine).await
+    work(&crew, chosen, &asked, machine).await
 }
 
 /// `copy`: answers the exit status.
 pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let hint = command_line("copy", &arguments.job.file);
+    let asked = Asked::new("copy", &arguments.job.file, arguments.json);
     let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;
     let pass = running_pass(&crew.local, &crew.planner, &crew.job).await?;
-    work(&crew, Chosen { pass, goes_on: true }, arguments.json, &hint, machine).await
+    work(&crew, Chosen { pass, goes_on: true }, &asked, machine).await
 }
 
-fn command_line(command: &str, job_file: &Path) -> String {
-    format!("ossferry {command} --job {}", job_file.display())
+/// What somebody asked for: it is named in hints.
+struct Asked<'a> {
+    command: &'static str,
+    job_file: &'a Path,
+    json: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn new(command: &'static str, job_file: &'a Path, json: bool) -> Self {
+        Self { command, job_file, json }
+    }
+
+    /// The line that runs another command on the same job.
+    fn line(&self, command: &str) -> String {
+        format!("ossferry {command} --job {}", self.job_file.display())
+    }
 }
 
 /// The pass to work on.
@@ -98,7 +113,7 @@ pub(crate) async fn begin(
         }
         Choice::Begin(kind) => kind,
     };
-    clear_ended(crew).await?;
+    wait_for_predecessors(crew).await?;
     let id = new_pass_id((machine.clock)(), fastrand::u32(..));
     let trigger = Trigger { pass: id, kind, since: arguments.since };
     let (pass, goes_on) = match crew.planner.begin(&crew.job, trigger).await? {
@@ -142,24 +157,30 @@ async fn running_pass(
 async fn work(
     crew: &Crew,
     chosen: Chosen,
-    json: bool,
-    hint: &str,
+    asked: &Asked<'_>,
     machine: &Machine,
 ) -> Result<u8, CommandError> {
     let pass = chosen.pass.clone();
-    match operate(crew, chosen, hint, machine).await? {
-        Ending::Interrupted => Ok(INTERRUPTED),
+    match operate(crew, chosen, &asked.line(asked.command), machine).await? {
+        Ending::Interrupted => {
+            if asked.json {
+                let status = crew.local.ledger.status(&pass).await?;
+                let report = report_of(&status, (machine.clock)());
+                writeln!(std::io::stdout(), "{}", json_line(&report))?;
+            }
+            Ok(INTERRUPTED)
+        }
         Ending::Walked(report) => {
             eprintln!(
                 "everything is walked: {} objects planned in {} tasks; move them with: {}",
                 report.planned,
                 report.tasks,
-                hint.replacen("ossferry plan", "ossferry copy", 1),
+                asked.line("copy"),
             );
             Ok(0)
         }
         Ending::Ended(report) => {
-            conclude(crew, &pass, &report, json).await?;
+            conclude(crew, &pass, &report, asked).await?;
             Ok(report.exit_status())
         }
     }
@@ -194,27 +215,41 @@ pub(crate) async fn operate(
     Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
 }
 
-/// Aborts what passes left at the target that ended while no process of theirs was alive.
-async fn clear_ended(crew: &Crew) -> Result<(), CommandError> {
+/// Aborts what passes that ended early left at the target, and waits until no worker of theirs is left:
+/// it might still write older bytes.
+async fn wait_for_predecessors(crew: &Crew) -> Result<(), CommandError> {
     for pass in crew.local.ledger.passes(&crew.local.job).await? {
-        let is_over = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
-        if is_over && pass.cleared.is_none() {
-            clear_uploads(crew, &crew.local.pass(pass.pass)).await;
+        let is_early = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
+        if !is_early || pass.cleared.is_some() {
+            continue;
+        }
+        let (pass, mut has_said) = (crew.local.pass(pass.pass), false);
+        while let Some(until) = clear_uploads(crew, &pass).await {
+            if !has_said {
+                eprintln!(
+                    "waiting for the workers of pass {}, which ended early, at most until {until}",
+                    pass.pass
+                );
+                has_said = true;
+            }
+            sleep(Duration::from_secs(1)).await;
         }
     }
     Ok(())
 }
 
-/// Aborts the unfinished uploads of a pass that ended early. What fails now is done before the next
-/// pass begins.
-async fn clear_uploads(crew: &Crew, pass: &PassRef) {
-    match crew.planner.clear_uploads(pass).await {
-        Ok(0) => {}
-        Ok(aborted) => {
-            eprintln!("aborted {aborted} unfinished uploads of pass {}", pass.pass);
-        }
-        Err(error) => tracing::warn!(pass = %pass.pass, %error, "abort unfinished uploads"),
+/// Aborts the unfinished uploads of a pass that ended early. Answers until when workers of it may be at
+/// work. What fails now is done before the next pass begins.
+async fn clear_uploads(crew: &Crew, pass: &PassRef) -> Option<Timestamp> {
+    let cleared = crew.planner.clear_uploads(pass).await;
+    let cleared = cleared.inspect_err(|error| {
+        tracing::warn!(pass = %pass.pass, %error, "abort unfinished uploads");
+    });
+    let Cleared { aborted, held_until } = cleared.unwrap_or_default();
+    if aborted > 0 {
+        eprintln!("aborted {aborted} unfinished uploads of pass {}", pass.pass);
     }
+    held_until
 }
 
 /// Prints the report, and the first failures below it.
@@ -222,12 +257,12 @@ async fn conclude(
     crew: &Crew,
     pass: &PassRef,
     report: &Report,
-    json: bool,
+    asked: &Asked<'_>,
 ) -> Result<(), CommandError> {
     if let Err(broken) = report.check_law() {
         eprintln!("the counts of pass {} contradict each other: {broken}", pass.pass);
     }
-    if !json {
+    if !asked.json {
         writeln!(std::io::stdout(), "{report}")?;
     }
     let failures = if report.failed == 0 {
@@ -240,9 +275,12 @@ async fn conclude(
     }
     let more = report.failed.saturating_sub(failures.len() as u64);
     if more > 0 {
-        eprintln!("failed: {more} more; see: ossferry inspect failures");
+        eprintln!("failed: {more} more; see: {} failures", asked.line("inspect"));
     }
-    if json {
+    if let Some(hint) = left_behind(report, asked.job_file) {
+        eprintln!("{hint}");
+    }
+    if asked.json {
         writeln!(std::io::stdout(), "{}", json_line(report))?;
     }
     Ok(())

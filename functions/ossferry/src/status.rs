@@ -5,16 +5,29 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ossferry_core::report::Report;
+use ossferry_ledger::rows::PassState;
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::command_error::CommandError;
+use crate::host::mark::{Mark, worker_mark};
 use crate::local_ledger::{LocalLedger, read_job};
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::summary::{json_line, report_of};
+use crate::summary::report_of;
 
 /// Totals are summed at most this often.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The report, and whether it is going to change.
+#[derive(Serialize)]
+struct Standing<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// Whether the pass is open and a process of this machine works on it.
+    working: bool,
+}
 
 /// Shows the pass that runs, or the newest; with `watch` until it has ended.
 pub(crate) async fn show(
@@ -24,25 +37,46 @@ pub(crate) async fn show(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let local = LocalLedger::look(&job, machine)?;
+    let local = LocalLedger::look(&job, job_file, machine)?;
     let pass = local.shown_pass(None).await?;
     let title = format!("pass {}", pass.pass);
     let mut progress = Progress::new(title, machine.is_terminal && !json, Arc::default());
+    let mark = worker_mark(local.database.path(), &job.name);
+    let idle = format!("no process works on it; go on with: {}", go_on(job_file));
+    let mut was_working = true;
     loop {
         let began = Instant::now();
+        // Looked at before the row: a process that ends the pass lets go of its mark afterwards.
+        let is_marked = Mark::is_set(&mark);
         let status = local.ledger.status(&pass).await?;
         let has_ended = status.row.state.is_final();
+        let working = status.row.state == PassState::Open && is_marked;
         if json || has_ended || !watch {
             progress.finish();
             let report = report_of(&status, (machine.clock)());
-            let text = if json { json_line(&report) } else { report.to_string() };
+            let text = if json {
+                let standing = Standing { report: &report, working };
+                serde_json::to_string(&standing).expect("a report is texts and numbers")
+            } else if has_ended || working {
+                report.to_string()
+            } else {
+                format!("{report}\n{idle}")
+            };
             writeln!(std::io::stdout(), "{text}")?;
         } else {
             progress.show(&status);
+            if was_working && !working {
+                progress.say(&idle);
+            }
+            was_working = working;
         }
         if has_ended || !watch {
             return Ok(());
         }
         sleep(WATCH_INTERVAL.max(began.elapsed() * 9)).await;
     }
+}
+
+fn go_on(job_file: &Path) -> String {
+    format!("ossferry run --job {}", job_file.display())
 }

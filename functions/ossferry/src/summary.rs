@@ -1,5 +1,8 @@
 //! From what the ledger says of a pass to its report.
 
+use std::path::Path;
+
+use ossferry_core::outcome::Outcome;
 use ossferry_core::report::{PassFacts, Report, ReportState};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::PassStatus;
@@ -23,6 +26,22 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
         seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),
     };
     Report::new(facts, &status.totals.walked, &status.totals.sum)
+}
+
+/// Outcomes of an object that is not at the target as it is at the source.
+pub(crate) const LEFT_BEHIND: [Outcome; 4] =
+    [Outcome::Failed, Outcome::Deferred, Outcome::Archived, Outcome::Unsupported];
+
+/// How to list what is no failure and was not copied all the same, where there is any.
+pub(crate) fn left_behind(report: &Report, job_file: &Path) -> Option<String> {
+    let count = report.deferred + report.archived + report.unsupported;
+    let (job_file, pass) = (job_file.display(), &report.pass);
+    (count > 0).then(|| {
+        format!(
+            "{count} left behind without a failure; list them with: \
+             ossferry inspect --job {job_file} --pass {pass} left-behind"
+        )
+    })
 }
 
 /// The report as one line of JSON.

@@ -129,7 +129,18 @@ async fn a_run_ends_with_one_json_object_and_the_next_finds_everything_equal() {
     let bench = Bench::new("").await;
     let check = bench.run("check");
     assert!(check.status.success(), "{}", text(&check.stdout));
-    assert!(!bench.folder.path().join("state.sqlite").exists(), "check makes no ledger");
+    let said = text(&check.stdout);
+    assert!(said.contains("LIST is allowed, and HEAD of") && said.contains("not tried"), "{said}");
+    let ledger = bench.folder.path().join("state.sqlite");
+    assert!(!ledger.exists(), "check makes no ledger");
+    let nothing = bench.run("status");
+    let hint = format!(
+        "no ledger at {}: nothing was run yet; begin with: ossferry run --job {}",
+        ledger.display(),
+        bench.job().display()
+    );
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(text(&nothing.stderr).contains(&hint), "{}", text(&nothing.stderr));
     let run = bench.run("run --json");
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     assert_eq!(text(&run.stdout).lines().count(), 1);
@@ -150,9 +161,12 @@ async fn a_killed_run_goes_on_and_counts_every_object_once() {
     let bench = Bench::new("requests_per_second = 400").await;
     let mut child = bench.start("run");
     bench.wait_for_progress();
+    assert_eq!(last_json(&bench.run("status --json"))["working"], true);
     child.kill().unwrap();
     child.wait().unwrap();
-    let recorded = last_json(&bench.run("status --json"))["copied"].as_u64().unwrap();
+    let status = last_json(&bench.run("status --json"));
+    assert_eq!(status["working"], false, "a killed process lets go of its mark");
+    let recorded = status["copied"].as_u64().unwrap();
     assert!(recorded < FILES, "killed too late to show anything");
     let run = bench.run("run --json");
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
@@ -171,6 +185,13 @@ async fn an_interrupt_stops_cleanly_and_says_how_to_go_on() {
     assert_eq!(stopped.status.code(), Some(130), "{said}");
     let line = format!("ossferry run --job {}", bench.job().display());
     assert!(said.contains(&line), "{said}");
+    assert_eq!(text(&stopped.stdout).lines().count(), 1);
+    let open = last_json(&stopped);
+    assert_eq!(open["state"], "open", "{open}");
+    assert!(open["pending"].as_u64() > Some(0), "{open}");
+    assert_eq!(last_json(&bench.run("status --json"))["working"], false);
+    let idle = format!("no process works on it; go on with: {line}");
+    assert_eq!(text(&bench.run("status").stdout).lines().last(), Some(&*idle));
     let other = bench.run("run --pass incremental");
     assert_eq!(other.status.code(), Some(1));
     assert!(text(&other.stderr).contains("is not finished"), "{}", text(&other.stderr));
@@ -180,6 +201,24 @@ async fn an_interrupt_stops_cleanly_and_says_how_to_go_on() {
     assert_eq!(report["state"], "cancelled");
     assert!(report["not-attempted"].as_u64() > Some(0), "{report}");
     assert_eq!(bench.run("cancel").status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_behind_without_a_failure_is_pointed_to_and_listed() {
+    let bench = Bench::new("").await;
+    fs::write(bench.folder.path().join("source/\\leading"), "x").unwrap();
+    let run = bench.run("run");
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let said = text(&run.stderr);
+    let (_, line) =
+        said.split_once("list them with: ossferry ").unwrap_or_else(|| panic!("{said}"));
+    let words: Vec<_> = line.lines().next().unwrap().split(' ').collect();
+    let listed = Command::new(env!("CARGO_BIN_EXE_ossferry")).args(words).output().unwrap();
+    let listed = text(&listed.stdout);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.contains("unsupported") && listed.contains("leading"), "{listed}");
+    assert!(text(&bench.run("report").stdout).contains("list them with: ossferry inspect"));
+    assert_eq!(text(&bench.run("inspect failures").stdout).lines().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

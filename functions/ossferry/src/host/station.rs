@@ -55,7 +55,8 @@ pub(crate) trait Handler: Send + Sync {
 /// How busy the stations of one host are.
 pub(crate) struct Activity {
     running: AtomicUsize,
-    /// Milliseconds after `started` at which something last began or ended.
+    /// Milliseconds after `started` at which something was last dealt with. What is only put off, like
+    /// work that another holds, moves nothing.
     moved: AtomicU64,
     started: Instant,
     ended: Notify,
@@ -79,7 +80,7 @@ impl Activity {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// For how long no handler was at work.
+    /// For how long no handler was at work and nothing was dealt with.
     pub(crate) fn idle(&self) -> Duration {
         if self.running() > 0 {
             return Duration::ZERO;
@@ -114,7 +115,6 @@ impl Running {
     fn new(all: &Arc<Activity>, here: &Arc<AtomicUsize>) -> Self {
         all.running.fetch_add(1, Ordering::Relaxed);
         here.fetch_add(1, Ordering::Relaxed);
-        all.moved();
         Self { all: Arc::clone(all), here: Arc::clone(here) }
     }
 }
@@ -123,7 +123,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.all.running.fetch_sub(1, Ordering::Relaxed);
         self.here.fetch_sub(1, Ordering::Relaxed);
-        self.all.moved();
         self.all.ended.notify_one();
     }
 }
@@ -265,7 +264,10 @@ impl Station {
         };
         let (handled, receipt) = self.handle(&message, &invocation, delivery.receipt).await;
         match handled {
-            Ok(Handled::Done) => self.ack(&receipt).await,
+            Ok(Handled::Done) => {
+                self.activity.moved();
+                self.ack(&receipt).await;
+            }
             Ok(Handled::Later(delay)) => self.put_back(&receipt, delay).await,
             Err(error) => {
                 let delay = backoff(delivery.receive_count);

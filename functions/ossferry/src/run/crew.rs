@@ -17,7 +17,7 @@ use crate::cli::WorkArguments;
 use crate::command_error::CommandError;
 use crate::handlers::{CopierHandler, OpenerHandler, PlannerHandler};
 use crate::host::interrupt::Interrupts;
-use crate::host::planner_mark::PlannerMark;
+use crate::host::mark::{Mark, planner_mark, worker_mark};
 use crate::host::station::{Activity, Handler, Station};
 use crate::host::{Host, Role};
 use crate::local_ledger::LocalLedger;
@@ -43,7 +43,7 @@ pub(crate) struct Crew {
     presence: Presence,
     busy_planners: Arc<AtomicUsize>,
     traffic: Arc<Traffic>,
-    _mark: Option<PlannerMark>,
+    _marks: Vec<Mark>,
 }
 
 impl Crew {
@@ -58,16 +58,7 @@ impl Crew {
         let traffic = Arc::<Traffic>::default();
         let target = watched(Arc::new(target_end(&job, machine).await?), Arc::clone(&traffic));
         let (local, presence) = LocalLedger::join(&job, machine)?;
-        let mark = if role == Role::Copy {
-            None
-        } else {
-            let path = local.database.path();
-            Some(PlannerMark::set(path).map_err(|error| CommandError::File {
-                what: "mark a planner beside",
-                path: path.to_owned(),
-                error,
-            })?)
-        };
+        let marks = set_marks(&local, &job, role)?;
         let busy_planners = Arc::new(AtomicUsize::new(0));
         let (busy, slots) = (Arc::clone(&busy_planners), count(job.limits.slices_max));
         let planner = Arc::new(Planner::new(PlannerParts {
@@ -87,7 +78,7 @@ impl Crew {
             presence,
             busy_planners,
             traffic,
-            _mark: mark,
+            _marks: marks,
         })
     }
 
@@ -153,6 +144,19 @@ impl Crew {
             goes_on,
         })
     }
+}
+
+/// Says to other processes what this one does.
+fn set_marks(local: &LocalLedger, job: &Job, role: Role) -> Result<Vec<Mark>, CommandError> {
+    let database = local.database.path();
+    let mut paths = vec![worker_mark(database, &job.name)];
+    if role != Role::Copy {
+        paths.push(planner_mark(database));
+    }
+    let marks = paths.into_iter().map(|path| {
+        Mark::set(&path).map_err(|error| CommandError::File { what: "lock", path, error })
+    });
+    marks.collect()
 }
 
 /// Twice what a task is planned to take: a task that is as slow as that is handed back.
