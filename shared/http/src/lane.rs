@@ -168,12 +168,8 @@ impl Lane {
             self.0.plain.request(request)
         };
         meter.count(operation);
-        let answer = self.answer(operation, future, sending.as_ref()).await;
-        let response = answer.inspect_err(|error| {
-            if error.kind == ErrorKind::Timeout {
-                permit.throttled(None);
-            }
-        })?;
+        let answer = self.answer(operation, future, sending.as_ref(), &permit).await;
+        let response = answer?;
         learn(&permit, &response);
         let stall_timeout = self.0.options.receive_stall_timeout;
         Ok(LaneResponse::new(operation, response, permit, sending, stall_timeout))
@@ -208,6 +204,7 @@ impl Lane {
         operation: &'static str,
         future: ResponseFuture,
         sending: Option<&SendGuard>,
+        permit: &Permit,
     ) -> Result<http::Response<Incoming>, PortError> {
         let options = &self.0.options;
         let began = Instant::now();
@@ -237,8 +234,11 @@ impl Lane {
                         Err(error) => error,
                     };
                     if let Some(error) = progress.and_then(Progress::take_error) {
+                        // The source's: it says nothing of this endpoint.
                         return Err(error);
                     }
+                    // An endpoint that is gone, or closes, is asked by fewer at once.
+                    permit.throttled(None);
                     let mut failed = PortError::new(
                         ErrorKind::Connection,
                         format!("{operation}: {}", error_chain(&error)),
@@ -253,6 +253,7 @@ impl Lane {
                     if next_look > Instant::now() {
                         continue;
                     }
+                    permit.throttled(None);
                     if incomplete() {
                         return Err(stood_still(operation));
                     }

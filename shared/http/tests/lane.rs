@@ -202,6 +202,26 @@ async fn a_refused_connection_did_nothing() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_gone_narrows_the_lane_and_a_broken_source_does_not() {
+    let pace = PaceOptions { initial_concurrency: 8, ..PaceOptions::default() };
+    let mut gone = Scripted::start([]).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    gone.url = format!("http://{free}");
+    let lane = Lane::new(&LaneOptions { pace, ..quick() });
+    for concurrency in [4, 2, 1, 1] {
+        send(&lane, &gone, Method::GET, "/k", LaneBody::Empty).await.err().unwrap();
+        assert_eq!(lane.pace().concurrency(), concurrency);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let server = Scripted::start([]).await;
+    let lane = Lane::new(&LaneOptions { pace, ..quick() });
+    let broken = vec![Ok("ab"), Err(PortError::new(ErrorKind::Connection, "the source is gone"))];
+    let sent = send(&lane, &server, Method::PUT, "/k", streamed(5, broken)).await;
+    assert_eq!(sent.err().unwrap().message, "the source is gone");
+    assert_eq!(lane.pace().concurrency(), 8);
+}
+
+#[tokio::test]
 async fn a_throttled_answer_halves_the_pace_and_pauses_it() {
     let server = Scripted::start([
         Reply::Answer(answer("503 Busy", &[("x-oss-qos-delay-time", "120")], b"")),
