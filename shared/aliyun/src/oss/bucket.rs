@@ -1,11 +1,16 @@
 //! What a preflight asks of the bucket.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use http::Method;
-use ossferry_core::error::PortError;
-use ossferry_http::retry;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_http::{retry, retry_while};
 
 use crate::oss::client::{Call, OssClient};
 use crate::oss::xml::{unreadable, walk};
+
+/// Attempts of the first question that may end without a connection.
+const CONNECTIONS_MAX: u32 = 3;
 
 /// Whether the bucket keeps the versions of an object. With anything but `Off` it ignores
 /// `x-oss-forbid-overwrite`.
@@ -45,10 +50,17 @@ pub struct BucketInfo {
 }
 
 impl OssClient {
-    /// GetBucketInfo.
+    /// GetBucketInfo. It is the first question of a job: an address where nothing answers is given up
+    /// after [`CONNECTIONS_MAX`] attempts, whatever the budget.
     pub async fn bucket_info(&self) -> Result<BucketInfo, PortError> {
         const OPERATION: &str = "GetBucketInfo";
-        let document = retry(self.policy(), || {
+        let unconnected = AtomicU32::new(0);
+        let may_repeat = |error: &PortError| {
+            let is_unconnected = error.kind == ErrorKind::Connection;
+            let before = unconnected.fetch_add(u32::from(is_unconnected), Ordering::Relaxed);
+            error.is_transient() && !(is_unconnected && before + 1 >= CONNECTIONS_MAX)
+        };
+        let document = retry_while(self.policy(), may_repeat, || {
             let query: &[(&[u8], &[u8])] = &[(b"bucketInfo", b"")];
             self.document(Call { query, ..Call::new(OPERATION, Method::GET, None) })
         })

@@ -11,6 +11,9 @@ use crate::oss::xml::walk;
 /// An error document is a few hundred bytes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
+/// Characters of the service's own sentence that are kept.
+const SENTENCE_CHARS_MAX: usize = 150;
+
 /// The one place where answers of OSS become our kinds (Alibaba Cloud manual, "Error codes", 2026).
 pub fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
     let by_code = code.and_then(|code| {
@@ -57,11 +60,34 @@ pub fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Refusal {
     code: Option<String>,
+    /// What is wrong, in the service's words.
+    sentence: Option<String>,
+    /// The key id of the request, given back. Kept out of every message.
+    access_key: Option<String>,
     /// The finer code of the manual's error pages.
     ec: Option<String>,
     request_id: Option<String>,
     /// Where a bucket of another region is to be found.
     endpoint: Option<String>,
+}
+
+impl Refusal {
+    /// The service's sentence in one short line; none that gives the request's key back.
+    fn sentence(&self) -> Option<String> {
+        let sentence = self.sentence.as_ref()?;
+        if self.access_key.as_ref().is_some_and(|key| sentence.contains(key.as_str())) {
+            return None;
+        }
+        let words: Vec<&str> = sentence
+            .split(|c: char| c.is_whitespace() || c.is_control())
+            .filter(|word| !word.is_empty())
+            .collect();
+        let line = words.join(" ");
+        let line = line.trim_end_matches('.');
+        let cut: String = line.chars().take(SENTENCE_CHARS_MAX).collect();
+        let end = if cut.len() < line.len() { "…" } else { "" };
+        (!cut.is_empty()).then(|| format!("\"{cut}{end}\""))
+    }
 }
 
 /// Reads an answer that is no success.
@@ -80,6 +106,12 @@ pub(crate) async fn refusal(operation: &'static str, response: LaneResponse) -> 
     let read = parse_refusal(&document);
     let kind = classify(status, read.code.as_deref());
     let mut message = format!("{operation}: {}", read.code.as_deref().unwrap_or(status.as_str()));
+    // The other kinds say it all in their names. These do not: a wrong region is an InvalidArgument.
+    if matches!(kind, ErrorKind::Other | ErrorKind::AccessDenied)
+        && let Some(sentence) = read.sentence()
+    {
+        message.extend([", ", sentence.as_str()]);
+    }
     if let Some(ec) = ec.or(read.ec) {
         message.extend([" (ec ", ec.as_str(), ")"]);
     }
@@ -101,6 +133,8 @@ fn parse_refusal(document: &[u8]) -> Refusal {
     let _ = walk(document, |path, text| {
         let field = match path {
             "Error/Code" => &mut read.code,
+            "Error/Message" => &mut read.sentence,
+            "Error/OSSAccessKeyId" | "Error/AccessKeyId" => &mut read.access_key,
             "Error/EC" => &mut read.ec,
             "Error/RequestId" => &mut read.request_id,
             "Error/Endpoint" => &mut read.endpoint,
@@ -169,5 +203,22 @@ mod tests {
         assert_eq!(read.ec.as_deref(), Some("0003-00000001"));
         assert_eq!(read.endpoint.as_deref(), Some("oss-cn-beijing.aliyuncs.com"));
         assert_eq!(parse_refusal(b"<html>"), Refusal::default());
+    }
+
+    #[test]
+    fn the_service_s_sentence_is_kept_short_and_without_the_key_or_what_was_signed() {
+        let said = |fields: &str| {
+            let document = format!("<Error><Code>InvalidArgument</Code>{fields}</Error>");
+            parse_refusal(document.as_bytes()).sentence()
+        };
+        let region = "<Message>Invalid signing region in Authorization header.\n </Message>";
+        let kept = Some("\"Invalid signing region in Authorization header\"".to_owned());
+        assert_eq!(said(region), kept);
+        let echoed = "<OSSAccessKeyId>LTAIx</OSSAccessKeyId><StringToSign>GET LTAIx</StringToSign>";
+        assert_eq!(said(&format!("{region}{echoed}")), kept);
+        assert_eq!(said(&format!("{echoed}<Message>no LTAIx here</Message>")), None);
+        let long = said(&format!("<Message>{}</Message>", "ä".repeat(400))).unwrap();
+        assert_eq!(long.chars().count(), SENTENCE_CHARS_MAX + 3);
+        assert_eq!((said(""), said("<Message> </Message>")), (None, None));
     }
 }
