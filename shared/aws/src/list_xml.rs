@@ -46,6 +46,21 @@ struct Reading {
     key: Option<Range<usize>>,
     size: Option<u64>,
     entry: Entry,
+    restore: Restore,
+}
+
+/// What a listing says of an archived object's restoration, where it was asked to.
+#[derive(Clone, Copy, Default)]
+struct Restore {
+    in_progress: bool,
+    has_expiry: bool,
+}
+
+impl Restore {
+    /// A copy that can be read lasts until a date; one that is still awaited has none.
+    fn is_done(self) -> bool {
+        self.has_expiry && !self.in_progress
+    }
 }
 
 impl Reading {
@@ -62,6 +77,7 @@ impl Reading {
             key: None,
             size: None,
             entry: nameless_entry(),
+            restore: Restore::default(),
         }
     }
 
@@ -102,10 +118,23 @@ impl Reading {
         Ok(())
     }
 
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreStatus.html>
+    fn read_restore_field(&mut self, name: &str, text: &str) -> Result<(), XmlError> {
+        match name {
+            "IsRestoreInProgress" => self.restore.in_progress = truth(text)?,
+            "RestoreExpiryDate" => self.restore.has_expiry = !text.trim().is_empty(),
+            // Owners stand as deep.
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn finish_entry(&mut self) -> Result<(), XmlError> {
         let key = self.key.take().ok_or_else(|| missing("an entry without a key"))?;
         let mut entry = std::mem::replace(&mut self.entry, nameless_entry());
         entry.size = self.size.take().ok_or_else(|| missing("an entry without a size"))?;
+        // The class stays that of the archive while the restored copy can be read.
+        entry.archived &= !std::mem::take(&mut self.restore).is_done();
         self.ranges.push(key);
         self.answer.entries.push(entry);
         Ok(())
@@ -148,6 +177,7 @@ impl Visitor for Reading {
 
     fn close(&mut self, depth: usize, name: &str, text: &str) -> Result<(), XmlError> {
         match (depth, self.in_contents) {
+            (4, true) => self.read_restore_field(name, text),
             (3, true) => self.read_entry_field(name, text),
             (2, true) => self.finish_entry(),
             (2, false) => self.read_page_field(name, text),
@@ -281,6 +311,31 @@ mod tests {
             }]
         );
         assert!(answer.truncated);
+    }
+
+    #[test]
+    fn an_archived_object_is_readable_once_it_is_restored() {
+        let in_progress = |text: &str| format!("<IsRestoreInProgress>{text}</IsRestoreInProgress>");
+        let expiry = "<RestoreExpiryDate>2026-12-01T00:00:00.000Z</RestoreExpiryDate>";
+        for (status, archived) in [
+            (String::new(), true),
+            ("<RestoreStatus/>".to_owned(), true),
+            (format!("<RestoreStatus>{}</RestoreStatus>", in_progress("true")), true),
+            (format!("<RestoreStatus>{}</RestoreStatus>", in_progress("false")), true),
+            (format!("<RestoreStatus>{}{expiry}</RestoreStatus>", in_progress("true")), true),
+            (format!("<RestoreStatus>{}{expiry}</RestoreStatus>", in_progress("false")), false),
+        ] {
+            for place in ["<StorageClass>", "</Contents>"] {
+                let restored = contents("a").replace(place, &format!("{status}{place}"));
+                let document = page("", &(restored + &contents("b")));
+                let answer = read_list_answer(S3Kind::S3, document.as_bytes()).unwrap();
+                let found: Vec<_> = answer.entries.iter().map(|entry| entry.archived).collect();
+                assert_eq!(found, [archived, true], "{document}");
+            }
+        }
+        let broken = format!("<RestoreStatus>{}</RestoreStatus></Contents>", in_progress("soon"));
+        let document = page("", &contents("a").replace("</Contents>", &broken));
+        assert!(read_list_answer(S3Kind::S3, document.as_bytes()).is_err());
     }
 
     #[test]

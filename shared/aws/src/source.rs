@@ -24,6 +24,9 @@ use crate::wire::{Ask, Mended, Wire};
 /// With it S3 answers a whole object with the checksum it keeps of it.
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 
+/// With it S3 lists whether an archived object can be read for now.
+const OPTIONAL_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amz-optional-object-attributes");
+
 /// What a source of the S3 family is made of.
 #[derive(Clone)]
 pub struct S3Options {
@@ -164,7 +167,13 @@ impl Source for S3Source {
         let operation = listing.version.operation();
         let position = listing.position(&request.start)?;
         let query = listing.query(request, &position);
-        let ask = Ask { operation, method: Method::GET, key: None, query: &query, headers: &[] };
+        let headers = match (self.options.kind, listing.version) {
+            (S3Kind::S3, ListVersion::V2) => {
+                &[(OPTIONAL_ATTRIBUTES, "RestoreStatus".to_owned())][..]
+            }
+            _ => &[],
+        };
+        let ask = Ask { operation, method: Method::GET, key: None, query: &query, headers };
         let mended = Mended::default();
         let answer = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter, &mended).await?;

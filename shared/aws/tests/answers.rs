@@ -156,6 +156,34 @@ async fn a_listing_is_walked_page_by_page_and_its_keys_are_decoded() {
 }
 
 #[tokio::test]
+async fn s3_is_asked_what_was_restored_and_no_other_store_is() {
+    for (kind, version, asked) in [
+        (S3Kind::S3, ListVersion::V2, Some("RestoreStatus")),
+        (S3Kind::S3, ListVersion::V1, None),
+        (S3Kind::Cos, ListVersion::V1, None),
+        (S3Kind::Compatible, ListVersion::V2, None),
+    ] {
+        let archived = entry("k").replace(
+            "</Contents>",
+            "<StorageClass>GLACIER</StorageClass><RestoreStatus>\
+             <IsRestoreInProgress>false</IsRestoreInProgress>\
+             <RestoreExpiryDate>2026-12-01T00:00:00.000Z</RestoreExpiryDate></RestoreStatus>\
+             </Contents>",
+        );
+        let bench = Bench::with(kind, [xml(&listing(&archived, None))], |options| {
+            options.list_version = version;
+        })
+        .await;
+        let page = bench.source.list(&from(ListStart::Beginning)).await.unwrap();
+        assert!(!page.entries[0].archived);
+        let sent = &bench.server.received()[0];
+        assert_eq!(sent.header("x-amz-optional-object-attributes"), asked, "{kind:?}");
+        let signed = sent.header("authorization").unwrap();
+        assert_eq!(signed.contains("x-amz-optional-object-attributes"), asked.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_comes_again_ends_the_listing_by_name() {
     for order in [ListingOrder::Bytes, ListingOrder::Serial] {
         let page = || xml(&listing(&entry("k"), Some("t")));

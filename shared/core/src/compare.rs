@@ -104,7 +104,9 @@ pub fn decide(
     match context.policy {
         Some(Overwrite::Never) if judged == Content::Equal => return Verdict::SkipEqual,
         Some(Overwrite::Never) => return Verdict::SkipExists,
-        Some(Overwrite::Always) if !may_be_kept => return replace(entry, target.etag.as_ref()),
+        Some(Overwrite::Always) if !may_be_kept => {
+            return replace(past, entry, target.etag.as_ref());
+        }
         Some(Overwrite::SizeAndTime) if !past.is_outstanding && judged != Content::Equal => {
             let dates = target.last_modified.zip(entry.last_modified);
             if entry.size == target.size && dates.is_some_and(|(target, source)| target >= source) {
@@ -120,7 +122,7 @@ pub fn decide(
         Content::Unclear | Content::Doubtful => Verdict::NeedHead,
         // Only a HEAD shows whether the mirror rule fetched it.
         Content::Different if may_be_kept => Verdict::NeedHead,
-        Content::Different => replace(entry, target.etag.as_ref()),
+        Content::Different => replace(past, entry, target.etag.as_ref()),
     }
 }
 
@@ -148,7 +150,7 @@ pub fn decide_after_head(
     if is_since_t2(context, info.last_modified) && !head.is_mirrored {
         return Verdict::Record(Outcome::Kept, "the application wrote the target's object");
     }
-    replace(entry, info.etag.as_ref())
+    replace(past, entry, info.etag.as_ref())
 }
 
 /// What the target is to remember of an object copied from this entry: the source's `ETag`, or the
@@ -245,18 +247,24 @@ fn missing(context: &Context, past: Past, entry: &Entry) -> Verdict {
         return Verdict::SkipDeleted;
     }
     let forbid_overwrite = context.t2.is_some() || context.policy == Some(Overwrite::Never);
-    copy(entry, None, forbid_overwrite)
+    copy(past, entry, None, forbid_overwrite)
 }
 
 // An answer of OSS always has an ETag; the empty one equals none, so that the copier looks again.
-fn replace(entry: &Entry, target: Option<&ETag>) -> Verdict {
-    copy(entry, Some(target.cloned().unwrap_or_else(|| ETag::new(""))), false)
+fn replace(past: Past, entry: &Entry, target: Option<&ETag>) -> Verdict {
+    copy(past, entry, Some(target.cloned().unwrap_or_else(|| ETag::new(""))), false)
 }
 
 // An archived object matters only once it would have to be read: one that was copied before it sank
-// into its archive is still equal.
-fn copy(entry: &Entry, expected_target: Option<ETag>, forbid_overwrite: bool) -> Verdict {
-    if entry.archived {
+// into its archive is still equal. Stores list the class of the archive after a restoration too: of a
+// key that an earlier pass left undone only a GET tells whether it was restored since.
+fn copy(
+    past: Past,
+    entry: &Entry,
+    expected_target: Option<ETag>,
+    forbid_overwrite: bool,
+) -> Verdict {
+    if entry.archived && !past.is_outstanding {
         let reason = "the source's storage class must be restored before it can be read";
         return Verdict::Record(Outcome::Archived, reason);
     }
