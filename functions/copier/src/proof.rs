@@ -197,6 +197,7 @@ mod tests {
             size: 3,
             etag: None,
             last_modified: None,
+            content_modified: None,
             digests: Digests { crc64_ecma, ..Digests::default() },
             headers: ObjectHeaders {
                 user_metadata: vec![(PROVENANCE_NAME.to_owned(), mark.to_owned())],

@@ -174,6 +174,7 @@ mod tests {
             size: 5,
             etag: Some(ETag::new("served")),
             last_modified: Some(Timestamp(7_000)),
+            content_modified: None,
             digests: Digests::default(),
             headers: ObjectHeaders::default(),
             storage_class: None,

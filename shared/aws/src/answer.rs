@@ -77,6 +77,7 @@ impl Reader {
             size,
             last_modified: header_text(headers, &LAST_MODIFIED)
                 .and_then(|date| parse_http_date(&date)),
+            content_modified: None,
             digests: Digests {
                 crc64_ecma: self.crc64_ecma(headers),
                 // S3 answers a range that is exactly a part with the part's own checksum.

@@ -102,6 +102,7 @@ impl Bucket {
             size: bytes.len() as u64,
             etag: Some(answer.etag.clone()),
             last_modified: answer.at,
+            content_modified: None,
             digests: Digests {
                 crc64_ecma: answer.crc64_ecma,
                 md5: answer.etag.as_md5(),

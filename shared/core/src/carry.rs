@@ -125,7 +125,8 @@ mod tests {
             headers: ObjectHeaders::default(),
             storage_class: None,
         };
-        let mtime = |job: &Job, info: &ObjectInfo| carry(job, info, None).options.headers.user_metadata;
+        let mtime =
+            |job: &Job, info: &ObjectInfo| carry(job, info, None).options.headers.user_metadata;
         assert_eq!(mtime(&job, &info(Some(Timestamp(1_000)))), []);
         job.target.keep_last_modified = true;
         for (content_modified, text) in [(None, "5.000"), (Some(Timestamp(1_000)), "1.000")] {

@@ -107,6 +107,8 @@ pub struct ObjectInfo {
     pub etag: Option<ETag>,
     /// The store's clock.
     pub last_modified: Option<Timestamp>,
+    /// The date that is carried as mtime, where it differs from `last_modified`: a file's own mtime.
+    pub content_modified: Option<Timestamp>,
     /// What the server computed.
     pub digests: Digests,
     /// What is carried over.

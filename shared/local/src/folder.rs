@@ -1,5 +1,6 @@
 //! A folder as source: every regular file below it is an object, its path from there the key.
 
+mod left_out;
 mod names;
 mod reading;
 mod tree;
@@ -29,7 +30,10 @@ const PAGE_KEYS_MAX: u32 = 1_000;
 /// - Keys are paths with `/` between, byte for byte; a name that is not UTF-8 gives a key that is not.
 /// - A link to a file is an object with the file's bytes, if the file lies in the folder. Nothing
 ///   outside is ever opened. Links to folders are not entered: they could go round in circles.
-/// - Empty folders, pipes, sockets and devices are no objects.
+/// - Empty folders, pipes, sockets and devices are no objects. They are counted, as are links that lead
+///   to no file of the folder, and told in the log when a listing has come to its end.
+/// - A folder that cannot be read is listed as an object of its key with the `/`, and what cannot be
+///   looked at as one of its own key: none can be opened, so that the hole is told by name.
 /// - The `ETag` names the file's state (mtime, ctime, size, inode) and is no digest of its bytes.
 #[derive(Clone)]
 pub struct FolderSource {
@@ -95,6 +99,9 @@ impl Source for FolderSource {
         self.blocking(move |tree| {
             let after = after.as_ref().map(Key::as_bytes);
             let entries = walk::page(tree, prefix.as_bytes(), after, keys_max)?;
+            if entries.len() < keys_max {
+                tree.left_out().tell();
+            }
             // A full page has a next one, which may turn out to be empty.
             let next = (entries.len() == keys_max).then(|| entries.last()).flatten();
             let next = next.map(|entry| entry.key.to_text().into_owned());
@@ -148,6 +155,7 @@ fn object_info(key: &Key, state: FileState) -> ObjectInfo {
         size: state.size,
         etag: Some(state.etag()),
         last_modified: Some(state.last_modified()),
+        content_modified: Some(state.modified()),
         digests: Digests::default(),
         headers: ObjectHeaders { content_type, ..ObjectHeaders::default() },
         storage_class: None,

@@ -87,6 +87,7 @@ impl ScriptedSource {
             size: bytes.len() as u64,
             etag: Some(ETag::new(&etag)),
             last_modified: Some(Timestamp(1_000)),
+            content_modified: None,
             digests,
             headers: ObjectHeaders::default(),
             storage_class: None,

@@ -164,6 +164,7 @@ impl ScriptedTarget {
             size: bytes.len() as u64,
             etag: Some(etag.clone()),
             last_modified: at,
+            content_modified: None,
             digests: Digests { crc64_ecma, ..Digests::default() },
             headers: options.headers.clone(),
             storage_class: None,

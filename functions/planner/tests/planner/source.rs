@@ -142,6 +142,7 @@ pub(crate) fn info_of(entry: &Entry) -> ObjectInfo {
         size: entry.size,
         etag: entry.etag.clone(),
         last_modified: entry.last_modified,
+        content_modified: None,
         digests: Digests::default(),
         headers: ObjectHeaders::default(),
         storage_class: entry.storage_class.clone(),

@@ -91,6 +91,7 @@ pub(crate) fn object_info(headers: &HeaderMap, size: u64) -> ObjectInfo {
         size,
         etag,
         last_modified: text(LAST_MODIFIED.as_str()).and_then(|text| parse_http_date(&text)),
+        content_modified: None,
         digests: Digests { crc64_ecma: crc64_ecma(headers), crc64_nvme: None, md5 },
         headers: ObjectHeaders {
             content_type: text(CONTENT_TYPE.as_str()),

@@ -25,6 +25,7 @@ fn info(of: &Entry) -> ObjectInfo {
         size: of.size,
         etag: of.etag.clone(),
         last_modified: of.last_modified,
+        content_modified: None,
         digests: Digests::default(),
         headers: ObjectHeaders::default(),
         storage_class: None,
@@ -194,6 +195,28 @@ fn what_oss_cannot_hold_and_what_cannot_be_read_is_recorded() {
 }
 
 #[test]
+fn an_archived_object_that_an_earlier_pass_left_undone_is_read_to_see_whether_it_was_restored() {
+    let undone = Past { is_outstanding: true, ..Past::default() };
+    let other = entry(4, OTHER_MD5, 5);
+    let is_archived = |verdict: &Verdict| matches!(verdict, Record(Outcome::Archived, _));
+    for (archived, past, target, wanted) in [
+        (true, Past::default(), None, None),
+        (true, Past::default(), Some(&other), None),
+        (true, undone, None, Some(creates(false))),
+        (true, undone, Some(&other), Some(replaces(OTHER_MD5))),
+        (false, Past::default(), None, Some(creates(false))),
+    ] {
+        let source = Entry { archived, ..entry(3, MD5, 10) };
+        let key = Key::from("k");
+        let verdict = decide(&comparable(), past, &source, &key, target);
+        match wanted {
+            Some(wanted) => assert_eq!(verdict, wanted, "{past:?} {target:?}"),
+            None => assert!(is_archived(&verdict), "{past:?} {target:?}"),
+        }
+    }
+}
+
+#[test]
 fn the_provenance_is_a_header_and_written_where_etags_are_silent() {
     assert_eq!(provenance_of(&entry(3, MULTIPART, 10)), MULTIPART);
     assert_eq!(provenance_of(&entry(3, "", 10)), "10-3");
@@ -243,7 +266,7 @@ fn promises_hold_for_every_combination() {
             seen += 1;
             match &verdict {
                 Copy { expected_target, forbid_overwrite } => {
-                    assert!(!source.archived, "{shown}");
+                    assert!(!source.archived || past.is_outstanding, "{shown}");
                     assert_eq!(expected_target.is_some(), target.is_some(), "{shown}");
                     assert!(!forbid_overwrite || target.is_none(), "{shown}");
                     assert!(target.is_none() || policy != Some(Overwrite::Never), "{shown}");

@@ -20,6 +20,9 @@ const KEPT_BYTES_MAX: usize = 64 << 20;
 /// later might leave the same mtime.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// Ends the name of a pipe, a socket or a device. No name holds it.
+pub(super) const NO_OBJECT: &[u8] = b"\0";
+
 /// The names of a folder's files and folders in the order of their keys: a folder's name ends in `/`,
 /// because that is what its keys go on with, so that `a/b` sorts after `a-b`.
 pub(super) struct Names {
@@ -42,20 +45,21 @@ impl Names {
                 // Not every file system says it here.
                 FileType::Unknown => {
                     let stat = statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-                    stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+                    // One that cannot be looked at is told of when the walk comes to it.
+                    stat.map_or(FileType::RegularFile, |stat| FileType::from_raw_mode(stat.st_mode))
                 }
                 known => known,
             };
-            let slash = match file_type {
+            let end = match file_type {
                 FileType::Directory => &b"/"[..],
                 FileType::RegularFile | FileType::Symlink => b"",
-                _ => continue,
+                _ => NO_OBJECT,
             };
             // No system has names of more than 1 KB.
-            let Ok(length) = u16::try_from(name.len() + slash.len()) else { continue };
+            let Ok(length) = u16::try_from(name.len() + end.len()) else { continue };
             spans.push((text.len(), length));
             text.extend_from_slice(name);
-            text.extend_from_slice(slash);
+            text.extend_from_slice(end);
         }
         let mut names = Self { text, spans };
         let text = &names.text;
@@ -66,6 +70,10 @@ impl Names {
     /// The name of this index, a folder's with its `/`.
     pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
         self.spans.get(index).map(|span| name_at(&self.text, *span))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
     }
 
     /// The index of the first name that is not `before`.

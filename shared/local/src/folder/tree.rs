@@ -15,6 +15,7 @@ use ossferry_core::time::{Clock, Timestamp};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
+use super::left_out::{LeftOut, NoObject};
 use super::names::NamesCache;
 use super::{failure, no_such_key};
 
@@ -32,17 +33,38 @@ const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
+/// Where a link leads.
+enum LinkEnd {
+    /// To this name in this open folder.
+    Inside { folder: OwnedFd, name: OsString },
+    /// To the root itself.
+    Root,
+    /// Out of the root.
+    Outside,
+}
+
+/// What a listing finds under a name.
+pub(super) enum Seen {
+    /// An object.
+    File(FileState),
+    /// Something that is no object.
+    No(NoObject),
+    /// Nothing any more.
+    Gone,
+}
+
 /// A folder that is read as a source.
 pub(super) struct Tree {
     root: PathBuf,
     clock: Clock,
     names: NamesCache,
+    left_out: LeftOut,
 }
 
 impl Tree {
     pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, PortError> {
         let root = path.canonicalize().map_err(|error| no_such_folder(path, &error))?;
-        let tree = Self { root, clock, names: NamesCache::default() };
+        let tree = Self { root, clock, names: NamesCache::default(), left_out: LeftOut::default() };
         tree.open_root()?;
         Ok(tree)
     }
@@ -59,6 +81,10 @@ impl Tree {
         &self.names
     }
 
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
     /// Opened anew for each request: a folder that was taken away (unmounted, renamed) must be an
     /// error and not an empty listing.
     pub(super) fn open_root(&self) -> Result<OwnedFd, PortError> {
@@ -71,6 +97,9 @@ impl Tree {
     /// Goes one segment at a time and follows no link on the way, so that whatever is changed
     /// meanwhile can't lead out of the root.
     pub(super) fn open_file(&self, key: &Key) -> Result<File, PortError> {
+        if let Some(folder) = key.as_bytes().strip_suffix(b"/") {
+            return Err(self.unreadable_folder(key, folder));
+        }
         let segments: Vec<&[u8]> = key.as_bytes().split(|byte| *byte == b'/').collect();
         let is_no_name = |segment: &&[u8]| matches!(*segment, b"" | b"." | b"..");
         if segments.iter().any(is_no_name) || key.as_bytes().contains(&0) {
@@ -85,10 +114,10 @@ impl Tree {
         let stat = statat(&folder, *name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let file = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => openat(&folder, *name, FILE, Mode::empty()),
-            FileType::Symlink => {
-                let (folder, name) = self.linked(key)?;
-                openat(&folder, name, FILE, Mode::empty())
-            }
+            FileType::Symlink => match self.linked(key)? {
+                LinkEnd::Inside { folder, name } => openat(&folder, name, FILE, Mode::empty()),
+                LinkEnd::Root | LinkEnd::Outside => return Err(no_such_key("follow link", key)),
+            },
             _ => return Err(no_such_key("open", key)),
         };
         let file = file.map_err(failed)?;
@@ -99,51 +128,84 @@ impl Tree {
         }
     }
 
-    /// Where a link leads: an open folder and a name in it.
+    /// Why the object that stands for a folder cannot be opened.
+    fn unreadable_folder(&self, key: &Key, folder: &[u8]) -> PortError {
+        let mut inner = match self.open_root() {
+            Ok(root) => root,
+            Err(error) => return error,
+        };
+        for segment in folder.split(|byte| *byte == b'/') {
+            if matches!(segment, b"" | b"." | b"..") || segment.contains(&0) {
+                return no_such_key("open", key);
+            }
+            inner = match openat(&inner, segment, FOLDER, Mode::empty()) {
+                Ok(inner) => inner,
+                Err(error) => return failure("open folder", key.as_bytes(), &error.into()),
+            };
+        }
+        match self.names.names(&inner, self.now()) {
+            Err(error) => failure("open folder", key.as_bytes(), &error.into()),
+            Ok(names) if names.is_empty() => no_such_key("open", key),
+            // Its files were left out when it was listed: it must not pass for an object that is gone.
+            Ok(_) => {
+                let message = format!("open folder {key}: readable now, the next pass lists it");
+                PortError::new(ErrorKind::AccessDenied, message)
+            }
+        }
+    }
+
+    /// Where a link leads.
     ///
     /// The system resolves the link, and then the real path is walked like a key's: a real path
     /// holds no link, so one that is met was put there since and is refused.
-    fn linked(&self, key: &Key) -> Result<(OwnedFd, OsString), PortError> {
+    fn linked(&self, key: &Key) -> Result<LinkEnd, PortError> {
         let failed = |error: io::Error| failure("follow link", key.as_bytes(), &error);
         let link = self.root.join(OsStr::from_bytes(key.as_bytes()));
         let real = link.canonicalize().map_err(failed)?;
-        let Ok(inside) = real.strip_prefix(&self.root) else {
-            tracing::warn!(%key, "a link leads out of the folder and is left out");
-            return Err(no_such_key("follow link", key));
-        };
+        let Ok(inside) = real.strip_prefix(&self.root) else { return Ok(LinkEnd::Outside) };
         let (Some(name), Some(folders)) = (inside.file_name(), inside.parent()) else {
-            return Err(no_such_key("follow link", key));
+            return Ok(LinkEnd::Root);
         };
         let mut folder = self.open_root()?;
         for segment in folders {
             folder = openat(&folder, segment, FOLDER, Mode::empty())
                 .map_err(|error| failed(error.into()))?;
         }
-        Ok((folder, name.to_owned()))
+        Ok(LinkEnd::Inside { folder, name: name.to_owned() })
     }
 
-    /// The state of an entry of a folder; `None` where it is no object, or no more.
-    pub(super) fn state_of(
+    /// What an entry of a folder that has no `/` at its end is.
+    pub(super) fn look_at(
         &self,
         folder: impl AsFd,
         name: &[u8],
         key: &[u8],
-    ) -> Result<Option<FileState>, PortError> {
-        let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
-                match self.linked(&Key::new(key.to_vec())) {
-                    Ok((folder, name)) => statat(folder, name, AtFlags::SYMLINK_NOFOLLOW),
-                    Err(error) if error.kind == ErrorKind::NoSuchKey => return Ok(None),
-                    Err(error) => return Err(error),
+    ) -> Result<Seen, PortError> {
+        let mut stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_link =
+            stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        if is_link {
+            stat = match self.linked(&Key::new(key.to_vec())) {
+                Ok(LinkEnd::Inside { folder, name }) => {
+                    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
                 }
-            }
-            found => found,
-        };
+                Ok(LinkEnd::Root) => return Ok(Seen::No(NoObject::LinkToFolder)),
+                Ok(LinkEnd::Outside) => return Ok(Seen::No(NoObject::LinkOutside)),
+                Err(error) if error.kind == ErrorKind::NoSuchKey => {
+                    return Ok(Seen::No(NoObject::DanglingLink));
+                }
+                Err(error) => return Err(error),
+            };
+        }
         match stat {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-                Ok(Some(FileState::of_stat(&stat)))
-            }
-            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Seen::File(FileState::of_stat(&stat)),
+                FileType::Directory if is_link => Seen::No(NoObject::LinkToFolder),
+                // It took the file's place since the names were read.
+                FileType::Directory | FileType::Symlink => Seen::Gone,
+                _ => Seen::No(NoObject::Special),
+            }),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(Seen::Gone),
             Err(error) => Err(failure("list", key, &error.into())),
         }
     }
@@ -219,6 +281,11 @@ impl FileState {
     /// but not its ctime.
     pub(super) fn last_modified(&self) -> Timestamp {
         milliseconds(self.modified_ns.max(self.changed_ns))
+    }
+
+    /// When the bytes were written, as far as whoever set it last is to be believed.
+    pub(super) fn modified(&self) -> Timestamp {
+        milliseconds(self.modified_ns)
     }
 
     fn changed(&self) -> Timestamp {

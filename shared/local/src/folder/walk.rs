@@ -3,13 +3,14 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use ossferry_core::error::PortError;
+use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::key::Key;
 use ossferry_core::object::Entry;
 
 use super::failure;
-use super::names::Names;
-use super::tree::{FileState, Tree, open_folder};
+use super::left_out::NoObject;
+use super::names::{NO_OBJECT, Names};
+use super::tree::{FileState, Seen, Tree, open_folder};
 
 /// A folder that the walk is in.
 struct Frame {
@@ -49,12 +50,27 @@ pub(super) fn page(
             // The walk began at the first key of the prefix, so this is beyond its last.
             break;
         }
-        if let Some(name) = name.strip_suffix(b"/") {
-            if let Some(folder) = open_folder(&frame.folder, name, &key)? {
-                stack.push(enter(tree, folder, &key, bounds)?);
+        if name.ends_with(NO_OBJECT) {
+            key.pop();
+            tree.left_out().note(NoObject::Special, &key);
+        } else if let Some(name) = name.strip_suffix(b"/") {
+            match open_folder(&frame.folder, name, &key).and_then(|folder| {
+                folder.map(|folder| enter(tree, folder, &key, bounds)).transpose()
+            }) {
+                Ok(None) => {}
+                Ok(Some(frame)) if frame.names.is_empty() => {
+                    tree.left_out().note(NoObject::EmptyFolder, &key);
+                }
+                Ok(Some(frame)) => stack.push(frame),
+                Err(error) => entries.extend(bounds.hole(&key, error)?),
             }
-        } else if let Some(state) = tree.state_of(&frame.folder, name, &key)? {
-            entries.push(entry(&key, &state));
+        } else {
+            match tree.look_at(&frame.folder, name, &key) {
+                Ok(Seen::File(state)) => entries.push(entry(&key, &state)),
+                Ok(Seen::No(kind)) => tree.left_out().note(kind, &key),
+                Ok(Seen::Gone) => {}
+                Err(error) => entries.extend(bounds.hole(&key, error)?),
+            }
         }
     }
     Ok(entries)
@@ -100,6 +116,33 @@ impl Bounds<'_> {
         let before_prefix =
             self.prefix.strip_prefix(folder).is_some_and(|rest| name < rest && !leads_into(rest));
         before_prefix || self.after.is_some_and(before_after)
+    }
+
+    /// What stands in the listing for something that may not be read: an object that cannot be opened,
+    /// so that the rest is walked and the hole ends in the report by its name. It has neither `ETag` nor
+    /// date, so that nothing at the target can pass for it. `None` where a page before had it.
+    ///
+    /// Fails with `error` where it is another, and where no such object would lie within the bounds.
+    fn hole(self, key: &[u8], error: PortError) -> Result<Option<Entry>, PortError> {
+        let is_within = |after: &[u8]| key >= after;
+        if error.kind != ErrorKind::AccessDenied
+            || !key.starts_with(self.prefix)
+            || !self.after.is_none_or(is_within)
+        {
+            return Err(error);
+        }
+        if self.after == Some(key) {
+            return Ok(None);
+        }
+        tracing::warn!(%error, "this cannot be read, and will be reported as failed");
+        Ok(Some(Entry {
+            key: Key::new(key.to_vec()),
+            size: 0,
+            etag: None,
+            last_modified: None,
+            storage_class: None,
+            archived: false,
+        }))
     }
 
     /// Whether keys of the prefix can be at or below this key, a folder's where it ends in `/`.

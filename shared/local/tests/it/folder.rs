@@ -228,6 +228,9 @@ async fn the_date_is_the_later_of_mtime_and_ctime() {
     file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1)).unwrap();
     let old = source.head(&Key::from("file")).await.unwrap();
     assert!(old.last_modified.unwrap() > before, "a file unpacked with an old date looks old");
+    assert_eq!(old.content_modified, Some(ossferry_core::time::Timestamp(1_000)));
+    let opened = source.open(&Key::from("file"), &pin(&source, "file").await, None).await.unwrap();
+    assert_eq!(opened.info.content_modified, old.content_modified, "the mtime is what is carried");
     let future = clock()().plus(Duration::from_hours(48));
     let millis = Duration::from_millis(u64::try_from(future.0).unwrap());
     file.set_modified(std::time::UNIX_EPOCH + millis).unwrap();
@@ -259,4 +262,88 @@ async fn a_folder_that_is_not_there_is_an_error_and_not_an_empty_listing() {
     assert_eq!(source.list(&request).await.unwrap_err().kind, ErrorKind::NoSuchBucket);
     let error = FolderSource::open(&path, clock()).err().unwrap();
     assert_eq!(error.kind, ErrorKind::NoSuchBucket);
+}
+
+/// Lists a folder of which a part may not be read, by pages of this size.
+async fn pages(source: &FolderSource, start: ListStart, keys_max: u32) -> Vec<Key> {
+    let mut request = ListRequest { prefix: Key::from(""), start, keys_max };
+    let mut keys = Vec::new();
+    loop {
+        let page = source.list(&request).await.unwrap();
+        keys.extend(page.entries.into_iter().map(|entry| entry.key));
+        let Some(next) = page.next else { return keys };
+        request.start = ListStart::Token(next);
+    }
+}
+
+/// Rights do not bind root: then the test runs once more as another user.
+fn runs_as_another_user(test: &str) -> bool {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let place = tempfile::tempdir().unwrap();
+    if fs::metadata(place.path()).unwrap().uid() != 0 {
+        return false;
+    }
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = place.path().join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+    let mut again = std::process::Command::new(&binary);
+    let done = again
+        .args(["--exact", test])
+        .env("TMPDIR", "/tmp")
+        .current_dir("/")
+        .uid(65_534)
+        .gid(65_534)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && told.contains("1 passed"), "{told}");
+    true
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_listed_by_name_and_the_rest_is_walked() {
+    use std::os::unix::fs::PermissionsExt;
+    if runs_as_another_user("folder::what_may_not_be_read_is_listed_by_name_and_the_rest_is_walked")
+    {
+        return;
+    }
+    let (folder, source) = folder();
+    let root = folder.path();
+    for name in ["a", "closed/x", "closed/y/z", "names/inner/x", "names/only", "z"] {
+        write(&root.join(name), b"1");
+    }
+    let allow = |name: &str, mode| {
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow("closed", 0o000);
+    // Its names may be read, but nothing below it may be reached.
+    allow("names", 0o400);
+    let expected = ["a", "closed/", "names/", "z"].map(Key::from);
+    for keys_max in [1, 2, 1_000] {
+        assert_eq!(pages(&source, ListStart::Beginning, keys_max).await, expected, "{keys_max}");
+    }
+    let holes = list(&source).await.entries;
+    let hole = &holes[1];
+    assert!(hole.size == 0 && hole.etag.is_none() && hole.last_modified.is_none());
+    let any = Pin { etag: ETag::new("any") };
+    for key in ["closed/", "names/", "names/only"] {
+        let head = source.head(&Key::from(key)).await.unwrap_err();
+        assert_eq!(head.kind, ErrorKind::AccessDenied, "{key}");
+        assert_eq!(read(&source, key, &any).await, Err(ErrorKind::AccessDenied), "{key}");
+    }
+    // Where no such object may stand, the listing fails: nothing is left out without a word.
+    for (prefix, start) in
+        [("closed/x", ListStart::Beginning), ("", ListStart::After(Key::from("closed/x")))]
+    {
+        let request = ListRequest { prefix: Key::from(prefix), start, keys_max: 9 };
+        let error = source.list(&request).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::AccessDenied, "{prefix}");
+    }
+    allow("closed", 0o700);
+    allow("names", 0o700);
+    // What was left out is not gone because it could be read later.
+    let late = source.head(&Key::from("closed/")).await.unwrap_err();
+    assert!(late.kind == ErrorKind::AccessDenied && late.message.contains("readable now"));
+    assert_eq!(keys(&source).await.len(), 6);
 }
