@@ -75,8 +75,15 @@ pub(super) fn region(kind: StoreKind, endpoint: &str) -> Option<String> {
 /// How a bucket is addressed where the file does not say: a bare address has no room for the
 /// bucket's name in front of it.
 pub(super) fn addressing(kind: StoreKind, endpoint: &str) -> Addressing {
+    if is_bare(endpoint) || kind == StoreKind::S3Compatible {
+        Addressing::Path
+    } else {
+        Addressing::Virtual
+    }
+}
+
+/// Whether a normalised endpoint is a number and no name, or this machine.
+pub(super) fn is_bare(endpoint: &str) -> bool {
     let host = host(endpoint);
-    let bare =
-        host == "localhost" || host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
-    if bare || kind == StoreKind::S3Compatible { Addressing::Path } else { Addressing::Virtual }
+    host == "localhost" || host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
 }

@@ -14,10 +14,11 @@ const ADDRESSINGS: [(&str, Addressing); 2] =
 /// Storage classes of OSS (`x-oss-storage-class`).
 const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
 
+/// The source, and whether its `ETag`s of 32 hex digits are MD5s.
 pub(super) fn source(
     mut section: Section<'_, '_>,
     mistakes: &mut Mistakes<'_>,
-) -> Option<SourceSpec> {
+) -> Option<(SourceSpec, bool)> {
     const KINDS: [(&str, Option<StoreKind>); 5] = [
         ("s3", Some(StoreKind::S3)),
         ("cos", Some(StoreKind::Cos)),
@@ -31,19 +32,21 @@ pub(super) fn source(
     }
     section.required("kind", "s3", mistakes)?;
     match section.word("kind", &KINDS, mistakes)?.value {
-        Some(kind) => bucket(section, kind, mistakes).map(SourceSpec::Bucket),
-        None => folder(section, mistakes).map(SourceSpec::Folder),
+        Some(kind) => bucket(section, kind, mistakes)
+            .map(|(bucket, etag_is_md5)| (SourceSpec::Bucket(bucket), etag_is_md5)),
+        None => folder(section, mistakes).map(|folder| (SourceSpec::Folder(folder), true)),
     }
 }
 
 fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
-    const BUCKET_ONLY: [&str; 7] = [
+    const BUCKET_ONLY: [&str; 8] = [
         "endpoint",
         "region",
         "bucket",
         "addressing",
         "list_version",
         "listing_order",
+        "etag_is_md5",
         "credentials",
     ];
     let path = section.required("path", "/data/photos", mistakes);
@@ -58,14 +61,15 @@ fn bucket(
     mut section: Section<'_, '_>,
     kind: StoreKind,
     mistakes: &mut Mistakes<'_>,
-) -> Option<BucketSource> {
+) -> Option<(BucketSource, bool)> {
+    let addressing_key = section.full("addressing");
     let bucket = bucket_name(&mut section, mistakes);
     let prefix = prefix(&mut section, mistakes);
     let place = place(&mut section, kind, mistakes);
     let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
     let mut elsewhere = vec![("path", "kind = \"folder\"")];
     let mut list_version = if kind == StoreKind::Cos { 1 } else { 2 };
-    let mut lists_by_bytes = false;
+    let (mut lists_by_bytes, mut etag_is_md5) = (false, true);
     if matches!(kind, StoreKind::S3 | StoreKind::S3Compatible) {
         if let Some(version) = section.whole("list_version", 1, 2, mistakes) {
             list_version = if version.value == 1 { 1 } else { 2 };
@@ -75,14 +79,19 @@ fn bucket(
     }
     if kind == StoreKind::S3Compatible {
         lists_by_bytes = section.word("listing_order", &[("bytes", ())], mistakes).is_some();
+        etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(true);
     } else {
+        elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
     let below = section.section("credentials", mistakes);
     let credentials = credentials(below, Some(kind), mistakes);
     section.finish(&elsewhere, mistakes);
     let (endpoint, region) = place?;
-    Some(BucketSource {
+    if let Some(found) = &addressing {
+        heed(found, kind, &endpoint, bucket.as_deref(), addressing_key, mistakes);
+    }
+    let bucket = BucketSource {
         kind,
         addressing: addressing.map_or(endpoint::addressing(kind, &endpoint), |found| found.value),
         endpoint,
@@ -92,7 +101,8 @@ fn bucket(
         list_version,
         lists_by_bytes,
         credentials: credentials?,
-    })
+    };
+    Some((bucket, etag_is_md5))
 }
 
 pub(super) fn target(
@@ -104,6 +114,7 @@ pub(super) fn target(
         return None;
     }
     section.word("kind", &[("oss", ())], mistakes);
+    let addressing_key = section.full("addressing");
     let bucket = bucket_name(&mut section, mistakes);
     let prefix = prefix(&mut section, mistakes);
     if let Some(b'/' | b'\\') = prefix.as_bytes().first() {
@@ -127,6 +138,9 @@ pub(super) fn target(
     let credentials = credentials(below, None, mistakes);
     section.finish(&[], mistakes);
     let (endpoint, region) = place?;
+    if let Some(found) = &addressing {
+        heed(found, StoreKind::Oss, &endpoint, bucket.as_deref(), addressing_key, mistakes);
+    }
     Some(TargetSpec {
         addressing: addressing
             .map_or(endpoint::addressing(StoreKind::Oss, &endpoint), |found| found.value),
@@ -143,6 +157,37 @@ pub(super) fn target(
         keep_last_modified,
         encryption: encryption.map(|found| found.value),
     })
+}
+
+/// Notes an addressing that the store, the bucket or the address leaves no room for: it would not be
+/// used.
+fn heed(
+    written: &Found<Addressing>,
+    kind: StoreKind,
+    endpoint: &str,
+    bucket: Option<&str>,
+    key: String,
+    mistakes: &mut Mistakes<'_>,
+) {
+    let problem = match (written.value, kind) {
+        (Addressing::Path, StoreKind::Cos) => {
+            "COS takes a bucket's name in the host only, so \"path\" cannot be used"
+        }
+        (Addressing::Virtual, StoreKind::S3 | StoreKind::Oss) if endpoint::is_bare(endpoint) => {
+            "a bare address has no room for the bucket's name in front, so \"virtual\" cannot be used"
+        }
+        (Addressing::Virtual, StoreKind::S3) if bucket.is_some_and(|name| name.contains('.')) => {
+            "the certificates of S3 do not cover a bucket with a dot in its name, so \"virtual\" \
+             cannot be used"
+        }
+        _ => return,
+    };
+    let other = match written.value {
+        Addressing::Path => "virtual",
+        Addressing::Virtual => "path",
+    };
+    let remedy = format!("remove the line, or write addressing = \"{other}\"");
+    mistakes.add(written.at, key, problem, remedy);
 }
 
 fn prefix(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Key {

@@ -317,3 +317,75 @@ fn filters_admit_what_they_say() {
         [false, true, true, false, true]
     );
 }
+
+#[test]
+fn an_addressing_that_would_not_be_used_is_a_mistake() {
+    let with = |kind: &str, bucket: &str, addressing: &str, endpoint: &str| {
+        S3.replace("\"s3\"", &format!("\"{kind}\"")).replacen(
+            "bucket = \"photos\"",
+            &format!("bucket = \"{bucket}\"\naddressing = \"{addressing}\"\n{endpoint}"),
+            1,
+        )
+    };
+    let bare = "endpoint = \"http://127.0.0.1:9000\"";
+    let named = "endpoint = \"https://store.example\"";
+    for (kind, bucket, addressing, endpoint, good) in [
+        ("cos", "photos-1250000000", "path", "", false),
+        ("cos", "photos-1250000000", "virtual", "", true),
+        ("s3", "a.b", "virtual", "", false),
+        ("s3", "a.b", "path", "", true),
+        ("s3", "ab", "virtual", "", true),
+        ("s3", "ab", "virtual", bare, false),
+        ("oss", "photos", "virtual", bare, false),
+        ("oss", "photos", "path", bare, true),
+        ("oss", "photos", "virtual", named, true),
+        ("s3-compatible", "a.b", "virtual", named, true),
+    ] {
+        let text = with(kind, bucket, addressing, endpoint);
+        let text = if kind == "oss" { text.replace("\"moved\"", "\"moved2\"") } else { text };
+        if good {
+            parsed(&text);
+        } else {
+            assert_eq!(mistakes(&text), [(7, "source.addressing".to_owned())], "{text}");
+        }
+    }
+    let target = S3.replace("bucket = \"moved\"", &format!("bucket = \"moved\"\n{bare}"));
+    parsed(&target);
+    let target = target.replace(bare, &format!("{bare}\naddressing = \"virtual\""));
+    assert_eq!(mistakes(&target), [(13, "target.addressing".to_owned())]);
+    let errors = Job::parse(&target).unwrap_err().to_string();
+    assert!(errors.contains("or write addressing = \"path\""), "{errors}");
+}
+
+#[test]
+fn an_s3_compatible_store_may_be_said_to_give_etags_that_are_no_md5s() {
+    let compatible =
+        S3.replace("\"s3\"", "\"s3-compatible\"\nendpoint = \"https://store.example\"");
+    let with = |text: &str, line: &str| text.replacen("[target]", &format!("{line}\n[target]"), 1);
+    let denied = with(&compatible, "etag_is_md5 = false");
+    for (text, is_md5) in [
+        (compatible.clone(), true),
+        (denied.clone(), false),
+        (with(&compatible, "etag_is_md5 = true"), true),
+        (S3.to_owned(), true),
+    ] {
+        let job = parsed(&text);
+        assert_eq!(job.source_etag_is_md5, is_md5, "{text}");
+        assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
+    }
+    let job = parsed(&denied);
+    assert_eq!(job.scope_hash(), parsed(&compatible).scope_hash());
+    assert_ne!(job.definition_hash(), parsed(&compatible).definition_hash());
+    let older = job.to_json().replacen("\"source_etag_is_md5\":false,", "", 1);
+    assert_ne!(older, job.to_json());
+    assert!(Job::from_json(&older).unwrap().source_etag_is_md5, "an older definition is silent");
+
+    for kind in ["s3", "cos", "oss"] {
+        let text = with(&S3.replace("\"s3\"", &format!("\"{kind}\"")), "etag_is_md5 = false");
+        assert_eq!(mistakes(&text), [(9, "source.etag_is_md5".to_owned())]);
+        let errors = Job::parse(&text).unwrap_err().to_string();
+        assert!(errors.contains("it is for kind = \"s3-compatible\""), "{errors}");
+    }
+    let wrong = with(&compatible, "etag_is_md5 = \"no\"");
+    assert_eq!(mistakes(&wrong), [(10, "source.etag_is_md5".to_owned())]);
+}
