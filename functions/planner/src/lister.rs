@@ -250,9 +250,9 @@ mod tests {
         let start = ListStart::Beginning;
         let request = ListRequest { prefix: Key::default(), start, keys_max: 1 };
         let listed = Listed::Source(Arc::new(source));
-        let mut lister = Lister::start(listed, request, Bound::default());
+        let mut pages = Lister::start(listed, request, Bound::default());
         for _ in 0..8 {
-            if let Err(error) = lister.next().await {
+            if let Err(error) = pages.next().await {
                 assert_eq!(error.kind, ErrorKind::PageRepeated);
                 return;
             }
