@@ -233,7 +233,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_that_does_not_say_is_versioned_and_an_address_without_a_service_is_an_error() {
+    async fn a_bucket_that_does_not_say_is_versioned_and_an_address_without_a_service_is_an_error()
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let job = || {

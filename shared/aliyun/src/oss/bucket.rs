@@ -51,7 +51,7 @@ pub struct BucketInfo {
 
 impl OssClient {
     /// GetBucketInfo. It is the first question of a job: an address where nothing answers is given up
-    /// after [`CONNECTIONS_MAX`] attempts, whatever the budget.
+    /// after `CONNECTIONS_MAX` attempts, whatever the budget.
     pub async fn bucket_info(&self) -> Result<BucketInfo, PortError> {
         const OPERATION: &str = "GetBucketInfo";
         let unconnected = AtomicU32::new(0);
