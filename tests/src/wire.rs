@@ -268,7 +268,7 @@ fn fault_of(script: &Mutex<Script>, parts: &Parts) -> Option<Fault> {
 
 async fn pass(
     upstream: &Upstream,
-    script: &Mutex<Script>,
+    script: &Arc<Mutex<Script>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Failure> {
     let (parts, body) = request.into_parts();
@@ -287,7 +287,15 @@ async fn pass(
             drop(body.collect().await);
             return Ok(error(StatusCode::FORBIDDEN, code));
         }
-        Some(Fault::After(hook)) => hook().await,
+        Some(Fault::After(hook)) => {
+            // Done to its end whatever becomes of the request.
+            let (in_flight, hook) = (InFlight::begin(script), Arc::clone(hook));
+            let done = tokio::spawn(async move {
+                hook().await;
+                drop(in_flight);
+            });
+            done.await?;
+        }
         _ => {}
     }
     let answer = execute(upstream, Request::from_parts(parts, body)).await?;

@@ -63,7 +63,10 @@ async fn in_foul_weather_every_object_is_counted_once_and_stands_at_the_target()
         |mishaps: &Mishaps| mishaps.unacknowledged,
         |mishaps: &Mishaps| mishaps.deaths,
     ] {
-        assert!(mishaps.iter().map(of).sum::<u64>() > mishaps.len() as u64 / 2, "fair weather: {mishaps:?}");
+        assert!(
+            mishaps.iter().map(of).sum::<u64>() > mishaps.len() as u64 / 2,
+            "fair weather: {mishaps:?}"
+        );
     }
 }
 
