@@ -1,7 +1,7 @@
 //! Planner, copier and ledger in one task under one seed: the order of messages, their doubles and
 //! losses, and the deaths of handlers are drawn; the clock stands still while anything can be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +21,7 @@ use ossferry_ledger::{Begun, Handled, Invocation, Ledger};
 use ossferry_local::Database;
 use ossferry_planner::{PlanError, Planner, PlannerParts, Trigger};
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::SteppedClock;
 use crate::faulty::{Fates, FaultyQueue, FaultySource, FaultyTable, FaultyTarget};
@@ -36,6 +36,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(15);
 
 /// A message counts as lost when its task waited so long.
 const MESSAGE_IDLE: Duration = Duration::from_mins(10);
+
+/// Drawn deaths at one message: at one more its object may be given up as poison.
+const DEATHS_MAX: u32 = 3;
 
 /// Deliveries after which a pass that does not end is a defect.
 const DELIVERIES_MAX: u64 = 20_000;
@@ -102,6 +105,9 @@ pub struct Drive {
     rng: fastrand::Rng,
     invocations: u64,
     mishaps: Mishaps,
+    /// How often the handler of this message has died.
+    deaths: HashMap<String, u32>,
+    knell: Arc<Notify>,
     _folder: TempDir,
 }
 
@@ -161,6 +167,8 @@ impl Drive {
             rng: fastrand::Rng::with_seed(weather.seed),
             invocations: 0,
             mishaps: Mishaps::default(),
+            deaths: HashMap::new(),
+            knell: Arc::default(),
             _folder: folder,
         }
     }
@@ -168,6 +176,11 @@ impl Drive {
     /// The ledger through ports without faults.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Whoever notifies its waiters has every handler die that is at work.
+    pub fn knell(&self) -> Arc<Notify> {
+        Arc::clone(&self.knell)
     }
 
     /// What has happened so far.
@@ -270,7 +283,11 @@ impl Drive {
         };
         let is_forgotten = self.chance(self.weather.unacknowledged);
         self.mishaps.unacknowledged += u64::from(is_forgotten);
-        let polls = if self.chance(self.weather.deaths) { self.rng.u32(1..40) } else { u32::MAX };
+        let deaths = self.deaths.entry(letter.body.clone()).or_default();
+        let may_die = *deaths < DEATHS_MAX;
+        let dies = may_die && self.rng.u32(0..1_000) < self.weather.deaths;
+        *deaths += u32::from(dies);
+        let polls = if dies { self.rng.u32(1..40) } else { u32::MAX };
         Call {
             at,
             message: Message::from_text(&letter.body).expect("a message of ours"),
@@ -303,7 +320,11 @@ impl Drive {
                 })
             }
         };
-        let handled = Mortal { inner: Box::pin(work), polls }.await;
+        let handled = tokio::select! {
+            biased;
+            () = self.knell.notified() => None,
+            handled = Mortal { inner: Box::pin(work), polls } => handled,
+        };
         let again = match &handled {
             None => Some(VISIBILITY),
             Some(Err(_)) => Some(Duration::from_secs(30)),

@@ -1,10 +1,14 @@
 //! Faults at the ports, and of messages and handlers, in one task under one seed.
 
-use futures::{StreamExt, stream};
+use std::sync::Arc;
+
+use futures::{FutureExt, StreamExt, stream};
+use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::report::Report;
 use ossferry_tests::drive::{Mishaps, Weather};
 use ossferry_tests::faulty::{Fate, Fates};
+use ossferry_tests::wire::{Fault, Hook, Rule};
 use ossferry_tests::world::World;
 
 /// Worlds at once.
@@ -149,5 +153,29 @@ async fn an_object_that_changes_three_times_is_deferred_and_the_next_pass_takes_
         drive.until_end(&second, &world.oss).await;
         let report = drive.check(&second, &world.oss, &world.expected).await;
         assert_eq!((report.copied, report.skipped), (1, 1), "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
+    for name in ["z/1", "large"] {
+        let mut world = World::small().await;
+        let poison = Key::from(name);
+        let mut drive = world.drive(&Fates::kind(), Weather::default());
+        let knell = drive.knell();
+        let hook: Hook = Arc::new(move || {
+            knell.notify_waiters();
+            async {}.boxed()
+        });
+        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(&poison);
+        world.oss.wire().rule(rule.at(1, u64::MAX));
+        let pass = drive.begin("p1", None).await;
+        drive.until_end(&pass, &world.oss).await;
+        world.expected.remove(&poison);
+        let report = drive.check(&pass, &world.oss, &world.expected).await;
+        assert_eq!((report.copied, report.failed), (7, 1), "{name}: {report:?}");
+        let records = drive.ledger().find_key(&pass, &poison).await.unwrap();
+        let reason = records[0].result.as_ref().and_then(|result| result.reason.as_deref());
+        assert!(reason.is_some_and(|reason| reason.contains("died")), "{name}: {reason:?}");
     }
 }
