@@ -121,18 +121,23 @@ impl World {
     /// The same from a later reading on.
     pub async fn put_changing_from(&mut self, key: &Key, size: usize, from: u64, times: u64) {
         self.put(key, size).await;
-        let version = Arc::new(std::sync::atomic::AtomicU64::new(1));
+        // A reading waits for the overwriting that an earlier one has set off.
+        let readings = Arc::new(tokio::sync::Mutex::new(0));
         let (origin, written) = (self.oss.origin(), key.clone());
         let hook: Hook = Arc::new(move || {
-            let (origin, key, version) = (origin.clone(), written.clone(), Arc::clone(&version));
+            let (origin, key, readings) = (origin.clone(), written.clone(), Arc::clone(&readings));
             async move {
-                let next = version.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-                origin.put(&key, &fixtures::bytes_of(&key, next, size)).await;
+                let mut reading = readings.lock().await;
+                *reading += 1;
+                if (from..from + times).contains(&*reading) {
+                    let version = 2 + *reading - from;
+                    origin.put(&key, &fixtures::bytes_of(&key, version, size)).await;
+                }
             }
             .boxed()
         });
-        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key).at(from, times);
-        self.oss.wire().rule(rule);
+        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key);
+        self.oss.wire().rule(rule.at(1, u64::MAX));
         let last = fixtures::bytes_of(key, 1 + times, size);
         self.expected.insert(key.clone(), last);
     }
