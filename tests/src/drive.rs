@@ -1,10 +1,10 @@
 //! Planner, copier and ledger in one task under one seed: the order of messages, their doubles and
 //! losses, and the deaths of handlers are drawn; the clock stands still while anything can be done.
 
+mod weather;
+
 use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -23,10 +23,13 @@ use ossferry_planner::{PlanError, Planner, PlannerParts, Trigger};
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
 
+use self::weather::Mortal;
 use crate::clock::SteppedClock;
 use crate::faulty::{Fates, FaultyQueue, FaultySource, FaultyTable, FaultyTarget};
 use crate::oss::Oss;
 use crate::post::{Letter, Post};
+
+pub use weather::{Mishaps, Weather};
 
 /// A message whose handler died comes again after this, as a queue's visibility timeout says.
 const VISIBILITY: Duration = Duration::from_mins(5);
@@ -42,53 +45,6 @@ const DEATHS_MAX: u32 = 3;
 
 /// Deliveries after which a pass that does not end is a defect.
 const DELIVERIES_MAX: u64 = 20_000;
-
-/// What befalls messages and handlers. Chances are in a thousand.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Weather {
-    /// Decides everything that is drawn.
-    pub seed: u64,
-    /// Handlers at work at once; one where zero.
-    pub at_once: usize,
-    /// That a message is delivered once more.
-    pub doubled: u32,
-    /// That a message is never delivered.
-    pub lost: u32,
-    /// That an acknowledgement is forgotten.
-    pub unacknowledged: u32,
-    /// That a handler dies at one of its awaits.
-    pub deaths: u32,
-    /// That an invocation has only some milliseconds, and hands on what it does not get done.
-    pub hurried: u32,
-}
-
-impl Weather {
-    /// Everything at once.
-    pub fn foul(seed: u64) -> Self {
-        Self {
-            seed,
-            at_once: 3,
-            doubled: 200,
-            lost: 100,
-            unacknowledged: 100,
-            deaths: 300,
-            hurried: 100,
-        }
-    }
-}
-
-/// How often what was drawn has happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mishaps {
-    /// Messages never delivered.
-    pub lost: u64,
-    /// Messages delivered once more.
-    pub doubled: u64,
-    /// Acknowledgements forgotten.
-    pub unacknowledged: u64,
-    /// Handlers that died at work.
-    pub deaths: u64,
-}
 
 /// A job at work in this task.
 pub struct Drive {
@@ -323,7 +279,7 @@ impl Drive {
         let handled = tokio::select! {
             biased;
             () = self.knell.notified() => None,
-            handled = Mortal { inner: Box::pin(work), polls } => handled,
+            handled = Mortal::new(work, polls) => handled,
         };
         let again = match &handled {
             None => Some(VISIBILITY),
@@ -355,6 +311,7 @@ impl Drive {
             kind: row.kind.as_str().to_owned(),
             state: ReportState::Finished,
             reason: None,
+            serial: false,
             slices: status.totals.slices,
             tasks: status.totals.tasks,
             seconds: 0.0,
@@ -395,22 +352,4 @@ struct Call {
     invocation: Invocation,
     polls: u32,
     is_forgotten: bool,
-}
-
-/// A future that is dropped after so many polls: a worker that dies at an await.
-struct Mortal<F> {
-    inner: Pin<Box<F>>,
-    polls: u32,
-}
-
-impl<F: Future> Future for Mortal<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.polls == 0 {
-            return Poll::Ready(None);
-        }
-        self.polls = self.polls.saturating_sub(1);
-        self.inner.as_mut().poll(cx).map(Some)
-    }
 }

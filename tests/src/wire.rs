@@ -1,18 +1,19 @@
 //! What lies between a client and a server: it counts every request, and breaks some by script.
 
-use std::convert::Infallible;
+mod answers;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
+use http::header::{CONTENT_RANGE, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -21,6 +22,8 @@ use oss_emulator::{Emulator, RunningEmulator, serve};
 use ossferry_core::key::Key;
 use ossferry_http::percent::{Plus, decode};
 use tokio::time::Instant;
+
+use self::answers::{Broken, error, range_shortened, shortened, with_body};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, Failure>>;
@@ -336,91 +339,5 @@ async fn execute(upstream: &Upstream, request: Request<Incoming>) -> Result<Answ
             let answer = client.request(request).await?;
             Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
         }
-    }
-}
-
-fn error(status: StatusCode, code: &str) -> Answer {
-    let text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>by script\
-         </Message><RequestId>SCRIPTED</RequestId></Error>"
-    );
-    let mut answer = Response::new(full(Bytes::from(text)));
-    *answer.status_mut() = status;
-    let headers: &mut HeaderMap = answer.headers_mut();
-    headers.insert("x-oss-request-id", HeaderValue::from_static("SCRIPTED"));
-    headers.insert("content-type", HeaderValue::from_static("application/xml"));
-    answer
-}
-
-fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Failure> {
-    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
-}
-
-fn with_body(mut parts: http::response::Parts, bytes: Bytes) -> Answer {
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    Response::from_parts(parts, full(bytes))
-}
-
-async fn shortened(answer: Answer, bytes: usize) -> Result<Answer, Failure> {
-    let (parts, body) = answer.into_parts();
-    let body = body.collect().await?.to_bytes();
-    Ok(with_body(parts, body.slice(..bytes.min(body.len()))))
-}
-
-async fn range_shortened(answer: Answer, bytes: u64) -> Result<Answer, Failure> {
-    let mut answer = shortened(answer, usize::try_from(bytes)?).await?;
-    let range = answer.headers().get(CONTENT_RANGE).ok_or("no range was asked for")?.to_str()?;
-    let (first, rest) = range.split_once('-').ok_or("no range")?;
-    let (_, total) = rest.split_once('/').ok_or("no total")?;
-    let start: u64 = first.trim_start_matches("bytes ").parse()?;
-    let range = format!("bytes {start}-{}/{total}", start + bytes - 1);
-    answer.headers_mut().insert(CONTENT_RANGE, HeaderValue::from_str(&range)?);
-    Ok(answer)
-}
-
-/// A body that ends with an error, perhaps after standing still.
-struct Broken {
-    inner: UnsyncBoxBody<Bytes, Failure>,
-    left: usize,
-    pause: std::pin::Pin<Box<tokio::time::Sleep>>,
-    pause_length: Duration,
-    stands: bool,
-}
-
-impl Broken {
-    fn of(
-        inner: UnsyncBoxBody<Bytes, Failure>,
-        left: usize,
-        pause: Duration,
-    ) -> UnsyncBoxBody<Bytes, Failure> {
-        let sleep = Box::pin(tokio::time::sleep(pause));
-        Self { inner, left, pause: sleep, pause_length: pause, stands: false }.boxed_unsync()
-    }
-}
-
-impl Body for Broken {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        use std::task::Poll::Ready;
-        if self.left > 0 {
-            let frame = std::task::ready!(std::pin::Pin::new(&mut self.inner).poll_frame(cx));
-            let Some(Ok(frame)) = frame else { return Ready(frame) };
-            let Ok(mut data) = frame.into_data() else { return Ready(None) };
-            data.truncate(self.left);
-            self.left -= data.len();
-            return Ready(Some(Ok(Frame::data(data))));
-        }
-        if !self.stands {
-            self.stands = true;
-            let until = Instant::now() + self.pause_length;
-            self.pause.as_mut().reset(until);
-        }
-        std::task::ready!(self.pause.as_mut().poll(cx));
-        Ready(Some(Err("the script ends the body".into())))
     }
 }

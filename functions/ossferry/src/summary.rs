@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use ossferry_core::job::{Job, SourceSpec};
 use ossferry_core::outcome::Outcome;
+use ossferry_core::ports::ListingOrder;
 use ossferry_core::report::{PassFacts, Report, ReportState};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::PassStatus;
@@ -21,11 +23,21 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
             PassState::Cancelled | PassState::Skipped => ReportState::Cancelled,
         },
         reason: row.reason.clone(),
+        serial: is_serial(&row.definition),
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),
     };
     Report::new(facts, &status.totals.walked, &status.totals.sum)
+}
+
+/// As the definition says that the pass began with.
+fn is_serial(definition: &str) -> bool {
+    let order = |job: Job| match job.source {
+        SourceSpec::Bucket(bucket) => bucket.listing_order(),
+        SourceSpec::Folder(_) => ListingOrder::Bytes,
+    };
+    Job::from_json(definition).is_ok_and(|job| order(job) == ListingOrder::Serial)
 }
 
 /// Outcomes of an object that is not at the target as it is at the source.

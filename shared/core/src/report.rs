@@ -61,6 +61,8 @@ pub struct PassFacts {
     pub state: ReportState,
     /// Why it was stopped.
     pub reason: Option<String>,
+    /// Whether the source was walked serially, because it is not known to list by bytes.
+    pub serial: bool,
     /// Slices that it was walked in.
     pub slices: u64,
     /// Tasks that it was cut into.
@@ -128,6 +130,9 @@ pub struct Report {
     pub requests: Requests,
     /// Target objects looked up one by one, because the listing could not be joined.
     pub target_heads: u64,
+    /// Whether the source was walked serially, because it is not known to list by bytes.
+    #[serde(default)]
+    pub serial: bool,
     /// Key ranges that the source was walked in.
     pub slices: u64,
     /// Tasks.
@@ -208,6 +213,7 @@ impl Report {
             },
             requests,
             target_heads: walked.target_heads,
+            serial: facts.serial,
             slices: facts.slices,
             tasks: facts.tasks,
             seconds: facts.seconds,

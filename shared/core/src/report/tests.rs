@@ -8,6 +8,7 @@ fn facts(state: ReportState) -> PassFacts {
         kind: "full".to_owned(),
         state,
         reason: None,
+        serial: false,
         slices: 2,
         tasks: 3,
         seconds: 1.5,
@@ -136,4 +137,15 @@ pass p1 (full): stopped: access key refused, 1.5 s
   target requests                2  PutObject 2
 2 slices, 3 tasks";
     assert_eq!(report.to_string(), want);
+}
+
+#[test]
+fn a_serial_walk_is_said_in_the_text_and_in_the_json() {
+    let (walked, sum) = sums();
+    let serial = PassFacts { serial: true, ..facts(ReportState::Finished) };
+    let report = Report::new(serial, &walked, &sum);
+    assert!(
+        report.to_string().ends_with("walked serially: the source is not known to list by bytes")
+    );
+    assert_eq!(serde_json::to_value(&report).unwrap()["serial"], true);
 }

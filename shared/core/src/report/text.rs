@@ -59,7 +59,11 @@ impl fmt::Display for Report {
             let note = "target keys looked up one by one: the source does not list by bytes";
             line(f, "looked up", self.target_heads, note)?;
         }
-        write!(f, "{} slices, {} tasks", grouped(self.slices), grouped(self.tasks))
+        write!(f, "{} slices, {} tasks", grouped(self.slices), grouped(self.tasks))?;
+        if self.serial {
+            f.write_str("; walked serially: the source is not known to list by bytes")?;
+        }
+        Ok(())
     }
 }
 
