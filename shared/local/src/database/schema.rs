@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use rusqlite::ffi::ErrorCode;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row};
 
 use super::failure;
 
@@ -97,14 +97,20 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), PortEr
 /// Whether the tables are there: `false` for a new, empty file.
 fn is_ready(connection: &Connection, what: &str) -> Result<bool, PortError> {
     let failed = |error| failure(what, &error, Conclusion::NotDone);
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
     let refused = |cause: &str| {
         PortError::new(ErrorKind::Storage, format!("{what}: {cause}"))
             .concluding(Conclusion::Refused)
     };
-    let application = number("PRAGMA application_id").map_err(failed)?;
-    let version = number("PRAGMA user_version").map_err(failed)?;
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(failed)?;
+    // One statement, so one snapshot: read one after the other, a file that another process makes
+    // ours in between would show tables without our mark.
+    let facts = "
+        SELECT (SELECT application_id FROM pragma_application_id),
+               (SELECT user_version FROM pragma_user_version),
+               count(*)
+        FROM sqlite_schema";
+    let fact = |row: &Row<'_>| Ok((row.get::<_, i32>(0)?, row.get::<_, i32>(1)?, row.get(2)?));
+    let (application, version, tables): (i32, i32, i32) =
+        connection.query_row(facts, [], fact).map_err(failed)?;
     match (application, version, tables) {
         (0, 0, 0) => Ok(false),
         (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(true),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use ossferry_core::ports::{Condition, Outgoing, Queue, Row, Table, Value, Written};
@@ -16,7 +17,9 @@ pub(crate) struct Process(Child);
 impl Process {
     pub(crate) fn start(role: &str, folder: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--ignored", "--exact", role]).current_dir(folder).stdout(Stdio::null());
+        // A panic then goes to the error output, which is shown with the test's own.
+        let arguments = ["--ignored", "--exact", "--nocapture", role];
+        command.args(arguments).current_dir(folder).stdout(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
@@ -126,6 +129,26 @@ async fn four_receivers_never_hold_the_same_message() {
     let mut bodies = futures::future::join_all(receivers).await.concat();
     bodies.sort_unstable_by_key(|body| body.parse::<u32>().unwrap());
     assert!(bodies.iter().eq(batch.iter().map(|message| &message.body)));
+}
+
+#[test]
+fn a_new_file_that_many_open_at_once_is_ours_to_each_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..60 {
+        let path = folder.path().join(format!("{round}.sqlite"));
+        let gate = Barrier::new(6);
+        std::thread::scope(|scope| {
+            let opening = [(); 6].map(|()| {
+                scope.spawn(|| {
+                    gate.wait();
+                    Database::open(&path, clock()).map(drop)
+                })
+            });
+            for opened in opening {
+                opened.join().unwrap().unwrap();
+            }
+        });
+    }
 }
 
 #[tokio::test]
