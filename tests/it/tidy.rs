@@ -8,7 +8,7 @@ fn root() -> PathBuf {
 }
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 12] = [
+const MAY_DEPEND: [(&str, &[&str]); 13] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -21,6 +21,7 @@ const MAY_DEPEND: [(&str, &[&str]); 12] = [
     ("tests/emulator", &["ossferry-aliyun", "ossferry-core"]),
     ("functions/ossferry", &["*"]),
     ("tests", &["*"]),
+    ("tests/benchmark", &["*"]),
 ];
 
 fn manifest(folder: &str) -> toml::Table {

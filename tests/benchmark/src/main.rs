@@ -1,0 +1,59 @@
+//! What a copy and a plan cost, as ratios against peers and limits measured in the same run: times
+//! of one machine say nothing of another, and shared machines are noisy.
+
+mod measured;
+
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Measures ossferry beside its peers.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Runs one command and says what it cost.
+    Cost {
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().suite {
+        Suite::Cost { command } => cost(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ossferry-benchmark: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn cost(command: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    let (program, arguments) = command.split_first().ok_or("no command")?;
+    let (status, cost) = measured::measure(Command::new(program).args(arguments))?;
+    println!(
+        "cpu {:.2} s (user {:.2}, system {:.2}), wall {:.2} s, peak {:.1} MiB, {status}",
+        cost.cpu().as_secs_f64(),
+        cost.user.as_secs_f64(),
+        cost.system.as_secs_f64(),
+        cost.wall.as_secs_f64(),
+        mebibytes(cost.peak_bytes),
+    );
+    Ok(())
+}
+
+/// Bytes as the tables show them.
+#[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
