@@ -210,8 +210,9 @@ impl Ossferry {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(fixtures::built("ossferry"));
+    /// The command with these arguments, as it is started by [`Self::spawn`].
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(fixtures::built("ossferry"));
         command
             .args(arguments)
             .current_dir(self.folder())
@@ -221,14 +222,14 @@ impl Ossferry {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         command
     }
 
     /// Starts it.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).spawn().expect("the built command starts")
+        let mut command = Command::from(self.command(arguments));
+        command.kill_on_drop(true).spawn().expect("the built command starts")
     }
 
     /// Runs it to its end.

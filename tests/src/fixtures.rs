@@ -99,9 +99,10 @@ pub fn installed(program: &str) -> PathBuf {
 /// A binary of this workspace, built with the profile of the tests. Panics with the remedy where it
 /// is missing.
 pub fn built(program: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    // target/<profile>/deps/it-<hash>
-    let path = test.parent().and_then(Path::parent).unwrap_or(Path::new("/")).join(program);
+    let this = std::env::current_exe().expect("a process knows where it is");
+    // A test stands in a folder below the programs, another program beside them.
+    let path = this.ancestors().skip(1).take(2).map(|folder| folder.join(program));
+    let path = path.into_iter().find(|path| path.exists()).unwrap_or_else(|| program.into());
     assert!(
         path.exists(),
         "{} is missing: run cargo build --bins --workspace (with the profile of the tests)",

@@ -13,6 +13,7 @@ pub mod fixtures;
 pub mod oss;
 pub mod pages;
 pub mod post;
+mod request_head;
 pub mod s3;
 pub mod seaweedfs;
 pub mod wire;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use oss_emulator::{Emulator, EmulatorOptions};
@@ -22,6 +23,7 @@ use ossferry_http::{Credentials, Endpoint, Lane, LaneOptions, RetryPolicy, Stati
 use tempfile::TempDir;
 
 use crate::fixtures;
+use crate::request_head::request_head;
 use crate::wire::Wire;
 
 /// The emulator's region.
@@ -222,28 +224,8 @@ impl OssBucket {
         key: Option<&Key>,
         query: &[(&[u8], &[u8])],
     ) -> (StatusCode, String) {
-        let date = sign::date_time((self.clock)());
-        let scope = Scope { date: &date[..8], region: REGION };
-        let mut headers = HeaderMap::new();
-        headers.insert("x-oss-content-sha256", HeaderValue::from_static(sign::UNSIGNED_PAYLOAD));
-        headers.insert("x-oss-date", HeaderValue::from_str(&date).expect("digits"));
-        let bucket = Some(self.name.as_str());
-        let signed_key = key.map(Key::as_bytes);
-        let signable = Signable { method, bucket, key: signed_key, query, headers: &headers };
-        let text = sign::string_to_sign(&date, &scope, &sign::canonical_request(&signable, &[]));
-        let signing_key = SigningKeys::default().get(SECRET_KEY, &scope);
-        let signature = sign::signature(&signing_key, &text);
-        let line = sign::authorization(ACCESS_KEY, &scope, &[], &signature);
-        let mut target = format!("/{}/{}", self.name, encode_key(signed_key.unwrap_or_default()));
-        for (index, (name, _)) in query.iter().enumerate() {
-            target.push(if index == 0 { '?' } else { '&' });
-            target.push_str(&encode_component(name));
-        }
-        let mut request = Request::builder()
-            .method(method)
-            .uri(target)
-            .header("host", "127.0.0.1")
-            .header("authorization", line);
+        let (target, headers) = self.signed(method, key, query);
+        let mut request = Request::builder().method(method).uri(target).header("host", "127.0.0.1");
         for (name, value) in &headers {
             request = request.header(name, value);
         }
@@ -252,5 +234,42 @@ impl OssBucket {
         let status = answer.status();
         let body = answer.into_body().collect().await.expect("the emulator's answer").to_bytes();
         (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The head of a PUT as it goes over a socket, for a writer without any client.
+    pub fn signed_put(&self, key: &Key, bytes: u64) -> String {
+        let (target, mut headers) = self.signed("PUT", Some(key), &[]);
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+        request_head("PUT", &target, &headers)
+    }
+
+    /// The request's target, and its headers with the signature.
+    fn signed(
+        &self,
+        method: &str,
+        key: Option<&Key>,
+        query: &[(&[u8], &[u8])],
+    ) -> (String, HeaderMap) {
+        let date = sign::date_time((self.clock)());
+        let scope = Scope { date: &date[..8], region: REGION };
+        let value = |text: &str| HeaderValue::from_str(text).expect("plain text");
+        let mut headers = HeaderMap::new();
+        headers.insert("x-oss-content-sha256", HeaderValue::from_static(sign::UNSIGNED_PAYLOAD));
+        headers.insert("x-oss-date", value(&date));
+        let bucket = Some(self.name.as_str());
+        let signed_key = key.map(Key::as_bytes);
+        let signable = Signable { method, bucket, key: signed_key, query, headers: &headers };
+        let text = sign::string_to_sign(&date, &scope, &sign::canonical_request(&signable, &[]));
+        let signing_key = SigningKeys::default().get(SECRET_KEY, &scope);
+        let signature = sign::signature(&signing_key, &text);
+        let line = sign::authorization(ACCESS_KEY, &scope, &[], &signature);
+        headers.insert("authorization", value(&line));
+        let mut target = format!("/{}/{}", self.name, encode_key(signed_key.unwrap_or_default()));
+        for (index, (name, _)) in query.iter().enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            target.push_str(&encode_component(name));
+        }
+        (target, headers)
     }
 }

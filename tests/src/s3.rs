@@ -18,6 +18,7 @@ use ossferry_http::{
 };
 
 use crate::clock;
+use crate::request_head::request_head;
 
 /// As signatures name it; the server takes any.
 pub const REGION: &str = "us-east-1";
@@ -59,6 +60,11 @@ impl S3Bucket {
         &self.name
     }
 
+    /// Who may read and write it.
+    pub fn account(&self) -> &S3Account {
+        &self.account
+    }
+
     /// The service's address.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.endpoint.authority())
@@ -73,6 +79,11 @@ impl S3Bucket {
     /// Makes the bucket.
     pub async fn create(&self) -> Result<(), String> {
         self.ask(Method::PUT, None, "", HeaderMap::new(), Bytes::new()).await.map(drop)
+    }
+
+    /// Removes the bucket with everything in it, as far as the server allows that.
+    pub async fn remove(&self) -> Result<(), String> {
+        self.ask(Method::DELETE, None, "", HeaderMap::new(), Bytes::new()).await.map(drop)
     }
 
     /// Writes and deletes one object, which a server that is just starting refuses.
@@ -188,6 +199,23 @@ impl S3Bucket {
         S3Source::new(S3Options { retry, ..options }).expect("an address of a bucket")
     }
 
+    /// The head of a GET as it goes over a socket, for a reader without any client.
+    pub fn signed_get(&self, key: &Key) -> String {
+        let (path, mut headers) = (self.path(Some(key)), HeaderMap::new());
+        self.sign(&Method::GET, &path, "", &mut headers).expect("a signed request");
+        request_head("GET", &path, &headers)
+    }
+
+    fn path(&self, key: Option<&Key>) -> String {
+        let mut path = String::from("/");
+        push_encoded(&mut path, self.name.as_bytes(), Slash::Encoded);
+        if let Some(key) = key {
+            path.push('/');
+            path.push_str(&encode_key(key.as_bytes()));
+        }
+        path
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -196,12 +224,7 @@ impl S3Bucket {
         mut headers: HeaderMap,
         bytes: Bytes,
     ) -> Result<(HeaderMap, String), String> {
-        let mut path = String::from("/");
-        push_encoded(&mut path, self.name.as_bytes(), Slash::Encoded);
-        if let Some(key) = key {
-            path.push('/');
-            path.push_str(&encode_key(key.as_bytes()));
-        }
+        let path = self.path(key);
         self.sign(&method, &path, query, &mut headers)?;
         let path_and_query = if query.is_empty() { path } else { format!("{path}?{query}") };
         let body = if bytes.is_empty() { LaneBody::Empty } else { LaneBody::Bytes(bytes) };
