@@ -1,8 +1,16 @@
 //! What a copy and a plan cost, as ratios against peers and limits measured in the same run: times
 //! of one machine say nothing of another, and shared machines are noisy.
 
+mod contestants;
+mod copying;
+mod ends;
+mod figures;
+mod floor;
 mod measured;
+mod tls_front;
 
+use std::error::Error;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -17,17 +25,30 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Suite {
+    /// Copying beside the floor, `juicefs sync` and `rclone copy`: processor time, memory, requests.
+    Copy(copying::Scale),
     /// Runs one command and says what it cost.
     Cost {
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<String>,
     },
+    /// The floor, which `copy` starts: copies what a file of signed requests says.
+    #[command(hide = true)]
+    Floor {
+        /// Objects at once.
+        #[arg(long)]
+        threads: usize,
+        /// The file.
+        errands: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().suite {
+        Suite::Copy(scale) => in_runtime(copying::measure(scale)),
         Suite::Cost { command } => cost(&command),
+        Suite::Floor { threads, errands } => floor::run(&errands, threads).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +59,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn cost(command: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+/// The servers of the ends run here; what is measured runs in processes of its own.
+fn in_runtime(
+    suite: impl Future<Output = Result<(), Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(suite)
+}
+
+fn cost(command: &[String]) -> Result<(), Box<dyn Error>> {
     let (program, arguments) = command.split_first().ok_or("no command")?;
     let (status, cost) = measured::measure(Command::new(program).args(arguments))?;
     println!(
