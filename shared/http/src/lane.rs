@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -24,6 +23,7 @@ use crate::pace::{Pace, PaceOptions, Permit};
 use crate::request_body::{Progress, RequestBody, SendGuard, StreamBody};
 use crate::response::LaneResponse;
 use crate::retry::asked_pause;
+use crate::secure::SecureConnector;
 
 /// How a lane behaves.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ struct Inner {
     pace: Pace,
     plain: Client<HttpConnector, RequestBody>,
     /// Root certificates are read when the first request needs them.
-    secure: OnceLock<Client<HttpsConnector<HttpConnector>, RequestBody>>,
+    secure: OnceLock<Client<SecureConnector, RequestBody>>,
 }
 
 impl Lane {
@@ -269,19 +269,14 @@ impl Lane {
     fn secure(
         &self,
         operation: &'static str,
-    ) -> Result<&Client<HttpsConnector<HttpConnector>, RequestBody>, PortError> {
+    ) -> Result<&Client<SecureConnector, RequestBody>, PortError> {
         if let Some(client) = self.0.secure.get() {
             return Ok(client);
         }
         let failed = |error: io::Error| {
             PortError::new(ErrorKind::Other, format!("{operation}: root certificates: {error}"))
         };
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map_err(failed)?
-            .https_only()
-            .enable_http1()
-            .wrap_connector(connector(&self.0.options, false));
+        let connector = SecureConnector::new(connector(&self.0.options, false)).map_err(failed)?;
         Ok(self.0.secure.get_or_init(|| pool(&self.0.options).build(connector)))
     }
 }

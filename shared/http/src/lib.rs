@@ -10,6 +10,7 @@ pub mod percent;
 mod request_body;
 mod response;
 mod retry;
+mod secure;
 mod token_bucket;
 
 pub use credentials::{Credentials, CredentialsProvider, StaticCredentials};
