@@ -141,7 +141,7 @@ pub async fn pages_begin_after_the_last_key_as_they_do_by_token(fixture: &dyn So
 
 pub async fn special_keys_are_listed_and_read_byte_for_byte(fixture: &dyn SourceFixture) {
     let prefix = fresh_prefix();
-    let mut keys_put = crate::objects::special_keys(&prefix);
+    let mut keys_put = crate::special_keys(&prefix);
     keys_put.retain(|key| fixture.can_hold(key));
     for key in &keys_put {
         let bytes = Bytes::copy_from_slice(key.as_bytes());
