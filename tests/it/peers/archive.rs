@@ -8,8 +8,8 @@ use ossferry_tests::oss::Oss;
 
 use super::RUN;
 
-/// Data Transfer Hub drops archived objects without a record (aws-solutions/data-transfer-hub-cli,
-/// `dth/client.go` L391), and Super Slurper skips them.
+/// Data Transfer Hub drops archived objects without a record
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/client.go` L391), and Super Slurper skips them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_archived_object_is_named_in_the_report_and_copied_once_it_can_be_read() {
     let oss = Oss::start(clock::system()).await;

@@ -17,9 +17,9 @@ use ossferry_tests::world::World;
 
 use super::{RUN, drive, pass};
 
-/// cos_migrate_tool loses the content type (tencentyun/cos_migrate_tool_v5 issue 12), Data Transfer
-/// Hub disposition and expiry (aws-solutions/data-transfer-hub-cli, its opt-in metadata), juicefs
-/// sync all metadata (juicedata/juicefs issues 4293 and 6622).
+/// `cos_migrate_tool` loses the content type (`tencentyun/cos_migrate_tool_v5` issue 12), Data
+/// Transfer Hub disposition and expiry (`aws-solutions/data-transfer-hub-cli`, its opt-in
+/// metadata), juicefs sync all metadata (`juicedata/juicefs` issues 4293 and 6622).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_and_metadata_of_s3_arrive_with_a_whole_object_and_with_one_in_parts() {
     let seaweed = SeaweedFs::shared();
@@ -52,7 +52,7 @@ async fn headers_and_metadata_of_s3_arrive_with_a_whole_object_and_with_one_in_p
 }
 
 /// amazon-s3-resumable-upload says that it ignores an object and goes on to copy it
-/// (aws-samples/amazon-s3-resumable-upload, `s3tos3.go` L56-58).
+/// (`aws-samples/amazon-s3-resumable-upload`, `s3tos3.go` L56-58).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_the_filter_leaves_out_is_never_asked_for() {
     let oss = Oss::start(clock::system()).await;
@@ -83,8 +83,8 @@ fn bytes_below(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// cos_migrate_tool keeps each object on its own disk on the way (tencentyun/cos_migrate_tool_v5);
-/// Skyplane's fills up (skyplane-project/skyplane issue 777).
+/// `cos_migrate_tool` keeps each object on its own disk on the way
+/// (`tencentyun/cos_migrate_tool_v5`); Skyplane's fills up (`skyplane-project/skyplane` issue 777).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_object_is_kept_on_the_disk_on_its_way() {
     let oss = Oss::start(clock::system()).await;

@@ -14,10 +14,10 @@ use ossferry_tests::world::World;
 
 use super::{RUN, drive, pass};
 
-/// Data Transfer Hub and juicefs sync compare sizes alone (aws-solutions/data-transfer-hub-cli,
-/// `dth/job.go` L341; juicedata/juicefs, `pkg/sync/sync.go`); aws s3 sync, ossutil and coscli
-/// compare size and date (aws/aws-cli issues 9074 and 9693, aliyun/ossutil issues 112 and 151,
-/// tencentyun/coscli issue 51).
+/// Data Transfer Hub and juicefs sync compare sizes alone (`aws-solutions/data-transfer-hub-cli`,
+/// `dth/job.go` L341; `juicedata/juicefs`, `pkg/sync/sync.go`); aws s3 sync, ossutil and coscli
+/// compare size and date (`aws/aws-cli` issues 9074 and 9693, `aliyun/ossutil` issues 112 and 151,
+/// `tencentyun/coscli` issue 51).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_replaced_at_equal_size_with_its_date_set_back_is_copied_again() {
     let oss = Oss::start(clock::system()).await;
@@ -67,8 +67,8 @@ async fn an_object_overwritten_at_equal_size_is_copied_again_whatever_its_size()
     assert_eq!((second.copied, second.skipped), (2, 6), "{second:?}");
 }
 
-/// cos_migrate_tool keeps its own list of what was copied and does not look at the target
-/// (tencentyun/cos_migrate_tool_v5, its RocksDB of done keys).
+/// `cos_migrate_tool` keeps its own list of what was copied and does not look at the target
+/// (`tencentyun/cos_migrate_tool_v5`, its database of done keys).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_lost_at_the_target_is_copied_again_though_it_was_recorded_as_copied() {
     let world = World::small().await;

@@ -20,7 +20,7 @@ use super::{RUN, drive, pass};
 const FEW: Pages = Pages { keys_max: 4, has_gaps: false };
 
 /// Data Transfer Hub fans out by `/` and leaves out what stands at the levels it passes through
-/// (aws-solutions/data-transfer-hub-cli, `dth/client.go` L312-343).
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/client.go` L312-343).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn objects_at_every_level_above_and_between_split_folders_arrive() {
     let mut world = World::empty().await;
@@ -45,7 +45,7 @@ async fn objects_at_every_level_above_and_between_split_folders_arrive() {
 }
 
 /// Data Transfer Hub's lister takes a place in a channel for every leaf and never gives it back:
-/// more prefixes than places hang it (aws-solutions/data-transfer-hub-cli, `dth/client.go`
+/// more prefixes than places hang it (`aws-solutions/data-transfer-hub-cli`, `dth/client.go`
 /// L316-321).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_folders_than_slices_and_messages_at_once_do_not_hang_the_walk() {
@@ -61,7 +61,7 @@ async fn more_folders_than_slices_and_messages_at_once_do_not_hang_the_walk() {
     assert_eq!((report.listed, report.copied), (200, 200), "{report:?}");
 }
 
-/// s3p bisects between printable ASCII bounds and doubts its own upper one (generalui/s3p,
+/// s3p bisects between printable ASCII bounds and doubts its own upper one (`generalui/s3p`,
 /// `source/S3Parallel/Lib/S3Keys.caf` L36).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_any_characters_survive_the_splitting_of_their_range() {
@@ -80,7 +80,7 @@ async fn keys_of_any_characters_survive_the_splitting_of_their_range() {
     assert!(report.slices > 1, "nothing was split: {report:?}");
 }
 
-/// A transient empty answer ends a worker of juicefs sync for good (juicedata/juicefs,
+/// A transient empty answer ends a worker of juicefs sync for good (`juicedata/juicefs`,
 /// `pkg/sync/cluster.go` L243-283).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_page_in_the_middle_ends_the_listing_of_neither_end() {
@@ -94,7 +94,7 @@ async fn an_empty_page_in_the_middle_ends_the_listing_of_neither_end() {
 }
 
 /// amazon-s3-resumable-upload only prints that a prefix could not be listed, and goes on without it
-/// (aws-samples/amazon-s3-resumable-upload, `check.go` L203-234).
+/// (`aws-samples/amazon-s3-resumable-upload`, `check.go` L203-234).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_range_of_keys_that_may_not_be_listed_is_no_success() {
     let world = World::wide().await;
@@ -109,9 +109,9 @@ async fn a_range_of_keys_that_may_not_be_listed_is_no_success() {
     assert!(listed < 100, "all was listed before it stopped");
 }
 
-/// ossimport takes a prefix only if it ends with `/` (aliyun/ossimport issue 11); Data Transfer Hub
-/// lists the wrong ones (aws-solutions/data-transfer-hub issue 143); aws s3 sync lists what it does
-/// not need (aws/aws-cli issue 2800).
+/// ossimport takes a prefix only if it ends with `/` (`aliyun/ossimport` issue 11); Data Transfer
+/// Hub lists the wrong ones (`aws-solutions/data-transfer-hub` issue 143); aws s3 sync lists what
+/// it does not need (`aws/aws-cli` issue 2800).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prefix_that_ends_within_a_name_takes_what_begins_with_it_and_lists_nothing_else() {
     let oss = Oss::start(clock::system()).await;

@@ -52,10 +52,10 @@ async fn peak_of_walk(keys: u64) -> u64 {
 }
 
 /// Tools that keep the keys of one end or of both in memory, or list and sort everything before
-/// they begin: rclone/rclone issues 7451 and 7974, Azure/azure-storage-azcopy issues 802 and 2632,
-/// peak/s5cmd issues 441, 447 and 497, aws/aws-cli issue 661, minio/mc issue 3781, nidor1998/s3sync
-/// (`src/storage/s3/mod.rs`), and the map of Data Transfer Hub
-/// (aws-solutions/data-transfer-hub-cli, `dth/job.go` L266).
+/// they begin: `rclone/rclone` issues 7451 and 7974, `Azure/azure-storage-azcopy` issues 802 and
+/// 2632, `peak/s5cmd` issues 441, 447 and 497, `aws/aws-cli` issue 661, `minio/mc` issue 3781,
+/// `nidor1998/s3sync` (`src/storage/s3/mod.rs`), and the map of Data Transfer Hub
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/job.go` L266).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_memory_of_a_walk_does_not_grow_with_the_number_of_keys() {
     let few = peak_of_walk(FEW).await;

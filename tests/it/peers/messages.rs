@@ -15,17 +15,19 @@ use ossferry_tests::world::World;
 use super::{drive, pass};
 
 /// Data Transfer Hub never reads which messages of a batch the queue refused
-/// (aws-solutions/data-transfer-hub-cli, `dth/service.go` L185-209).
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/service.go` L185-209).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_the_queue_refuses_out_of_a_batch_is_sent_again() {
     let mut world = World::wide().await;
     world.job.limits.window_tasks = 40;
     let weather = Weather { refused: 300, seed: 5, ..Weather::default() };
-    let mut drive = world.drive(&Fates::kind(), weather);
+    let (mut drive, began) = (world.drive(&Fates::kind(), weather), world.clock.now());
     let report = pass(&mut drive, &world, "p1", None).await;
     assert_eq!((report.listed, report.copied), (100, 100), "{report:?}");
     let refused = drive.mishaps().refused;
     assert!(refused > 5, "only {refused} messages were refused");
+    // The clock of the drive stands still while there is anything to do.
+    assert_eq!(world.clock.now(), began, "they were sent again only by the sweep");
 }
 
 /// Nor does it say that it gave a batch up after six attempts (the same lines).
@@ -44,8 +46,8 @@ async fn a_queue_that_takes_nothing_for_longer_than_a_sender_tries_loses_no_task
 }
 
 /// Data Transfer Hub prints keys into its part messages without escaping them
-/// (aws-solutions/data-transfer-hub-cli, `dth/job.go` L895); amazon-s3-resumable-upload decodes `%`
-/// and `+` that were never encoded and folds `//` (aws-samples/amazon-s3-resumable-upload,
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/job.go` L895); amazon-s3-resumable-upload decodes
+/// `%` and `+` that were never encoded and folds `//` (`aws-samples/amazon-s3-resumable-upload`,
 /// `sqs2trans.go` L354).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_object_is_copied_in_parts_whatever_its_key_holds() {
@@ -69,7 +71,7 @@ async fn a_large_object_is_copied_in_parts_whatever_its_key_holds() {
 }
 
 /// Data Transfer Hub's guard against events that are older than what was copied is overwritten two
-/// lines on (aws-solutions/data-transfer-hub-cli, `dth/job.go` L626-637).
+/// lines on (`aws-solutions/data-transfer-hub-cli`, `dth/job.go` L626-637).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_a_cancelled_pass_write_nothing_during_the_next() {
     let mut world = World::empty().await;

@@ -14,10 +14,10 @@ use ossferry_tests::world::World;
 
 use super::{RUN, drive, pass};
 
-/// MinIO's batch replication reports success while the target is down (minio/minio issue 19276),
-/// AzCopy while data is missing (Azure/azure-storage-azcopy issue 2743); amazon-s3-resumable-upload
-/// loses the error in a goroutine and acknowledges the message
-/// (aws-samples/amazon-s3-resumable-upload, `sqs2trans.go` L375 and `s3tos3.go` L111-137).
+/// minio's batch replication reports success while the target is down (`minio/minio` issue 19276),
+/// azcopy while data is missing (`Azure/azure-storage-azcopy` issue 2743);
+/// amazon-s3-resumable-upload loses the error in a goroutine and acknowledges the message
+/// (`aws-samples/amazon-s3-resumable-upload`, `sqs2trans.go` L375 and `s3tos3.go` L111-137).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_target_takes_nothing_no_object_counts_as_copied_and_all_are_taken_again() {
     let world = World::small().await;
@@ -52,7 +52,8 @@ async fn a_target_that_is_not_there_is_no_success_of_the_command() {
     assert!(!said.stdout.contains("finished"), "{text}");
 }
 
-/// Small jobs of Skyplane end without having copied anything (skyplane-project/skyplane issue 916).
+/// Small jobs of Skyplane end without having copied anything (`skyplane-project/skyplane` issue
+/// 916).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_of_one_tiny_object_copies_it_even_if_it_is_empty() {
     for size in [0, 1] {

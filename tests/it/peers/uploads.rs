@@ -16,7 +16,7 @@ use super::{drive, pass};
 const LARGE_BYTES: usize = 6 * 102_400;
 
 /// Data Transfer Hub resumes the last upload whose key begins with the object's, and so a sibling's
-/// (aws-solutions/data-transfer-hub-cli, `dth/client.go` L732-756).
+/// (`aws-solutions/data-transfer-hub-cli`, `dth/client.go` L732-756).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_of_keys_that_begin_alike_are_neither_resumed_nor_aborted() {
     let mut world = World::empty().await;
@@ -49,10 +49,10 @@ async fn uploads_of_keys_that_begin_alike_are_neither_resumed_nor_aborted() {
 }
 
 /// Data Transfer Hub's state machine asks for the rows of all parts every minute, for ever where
-/// one was cancelled (aws-solutions/data-transfer-hub, `lambda/plugin/s3/multi-part-controller`);
-/// AReplica's main function spins until every worker has reported (pkusys/LambdaReplicaCLI,
+/// one was cancelled (`aws-solutions/data-transfer-hub`, `lambda/plugin/s3/multi-part-controller`);
+/// `AReplica`'s main function spins until every worker has reported (`pkusys/LambdaReplicaCLI`,
 /// `lambdareplica/functions/aws/main/handler.py` L114-150); the Glacier pipeline sends its
-/// validation twice (aws-solutions/data-transfer-from-amazon-s3-glacier-vaults-to-amazon-s3,
+/// validation twice (`aws-solutions/data-transfer-from-amazon-s3-glacier-vaults-to-amazon-s3`,
 /// `facilitator.py`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_range_completes_an_upload_with_one_look_and_one_request() {
@@ -69,7 +69,7 @@ async fn the_last_range_completes_an_upload_with_one_look_and_one_request() {
 }
 
 /// Data Transfer Hub sets its count of retries to zero at each attempt, so that a part which never
-/// gets through never ends (aws-solutions/data-transfer-hub-cli, `dth/service.go` L378).
+/// gets through never ends (`aws-solutions/data-transfer-hub-cli`, `dth/service.go` L378).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_never_gets_through_ends_as_a_failure_of_its_object_alone() {
     let mut world = World::empty().await;
@@ -85,8 +85,8 @@ async fn a_part_that_never_gets_through_ends_as_a_failure_of_its_object_alone() 
     assert!(!world.oss.target().objects().await.contains_key(&large));
 }
 
-/// cos_migrate_tool leaves the parts of what it did not finish behind, to be paid for
-/// (tencentyun/cos_migrate_tool_v5 issue 10).
+/// `cos_migrate_tool` leaves the parts of what it did not finish behind, to be paid for
+/// (`tencentyun/cos_migrate_tool_v5` issue 10).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_upload_of_a_pass_that_was_cancelled_is_aborted_though_its_object_is_gone() {
     let mut world = World::empty().await;
