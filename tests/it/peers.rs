@@ -12,10 +12,15 @@ mod messages;
 mod reporting;
 mod uploads;
 
+use std::sync::Arc;
+
+use futures::FutureExt;
 use ossferry_core::report::Report;
-use ossferry_ledger::rows::PassKind;
+use ossferry_ledger::ids::PassRef;
+use ossferry_ledger::rows::{PassKind, PassState};
 use ossferry_tests::drive::{Drive, Weather};
 use ossferry_tests::faulty::Fates;
+use ossferry_tests::wire::Fault;
 use ossferry_tests::world::World;
 
 /// `run --json` of the job file in the folder.
@@ -31,4 +36,13 @@ async fn pass(drive: &mut Drive, world: &World, id: &str, kind: Option<PassKind>
     let pass = drive.begin(id, kind).await;
     drive.until_end(&pass, &world.oss).await;
     drive.check(&pass, &world.oss, &world.expected).await
+}
+
+/// Cancels a pass right before a request of it is executed.
+fn cancelling(drive: &Drive, pass: &PassRef) -> Fault {
+    let (ledger, pass) = (drive.ledger().clone(), pass.clone());
+    Fault::After(Arc::new(move || {
+        let (ledger, pass) = (ledger.clone(), pass.clone());
+        async move { drop(ledger.end_pass(&pass, PassState::Cancelled, None).await) }.boxed()
+    }))
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use ossferry_core::crc::crc64_ecma;
 use ossferry_core::key::Key;
+use ossferry_core::object::ObjectHeaders;
 use ossferry_core::ports::ObjectBody;
 
 /// Bytes of one frame of a [`body`].
@@ -17,6 +18,19 @@ pub fn bytes_of(key: &Key, version: u64, size: usize) -> Bytes {
     let seed = crc64_ecma(key.as_bytes()) ^ version.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
     bytes.into()
+}
+
+/// Each header that an object carries, and metadata that clients like to decode.
+pub fn every_header() -> ObjectHeaders {
+    ObjectHeaders {
+        content_type: Some("text/css".to_owned()),
+        cache_control: Some("max-age=60".to_owned()),
+        content_disposition: Some("attachment; filename=\"a b\"".to_owned()),
+        content_encoding: Some("gzip".to_owned()),
+        content_language: Some("de".to_owned()),
+        expires: Some("Thu, 01 Dec 2033 16:00:00 GMT".to_owned()),
+        user_metadata: vec![("owner".to_owned(), "a + b %41".to_owned())],
+    }
 }
 
 /// Bytes as a stream of frames.

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt;
 use ossferry_core::key::Key;
-use ossferry_core::object::ObjectHeaders;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry};
-use ossferry_tests::fixtures::bytes_of;
+use ossferry_tests::fixtures::{bytes_of, every_header};
 use ossferry_tests::oss::Oss;
 use ossferry_tests::seaweedfs::SeaweedFs;
 use ossferry_tests::wire::{Fault, Hook, Rule, Wire};
@@ -24,15 +23,7 @@ use super::{RUN, drive, pass};
 async fn headers_and_metadata_of_s3_arrive_with_a_whole_object_and_with_one_in_parts() {
     let seaweed = SeaweedFs::shared();
     let bucket = seaweed.fresh_bucket().await;
-    let headers = ObjectHeaders {
-        content_type: Some("text/css".to_owned()),
-        cache_control: Some("max-age=60".to_owned()),
-        content_disposition: Some("attachment; filename=\"a b\"".to_owned()),
-        content_encoding: Some("gzip".to_owned()),
-        content_language: Some("de".to_owned()),
-        expires: Some("Thu, 01 Dec 2033 16:00:00 GMT".to_owned()),
-        user_metadata: vec![("owner".to_owned(), "a + b %41".to_owned())],
-    };
+    let headers = every_header();
     let wire = Wire::before_server(seaweed.address()).await;
     let mut world = World::from_s3(&bucket, &wire).await;
     for (name, size) in [("whole", 500), ("in parts", 300_000)] {

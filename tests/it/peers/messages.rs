@@ -1,18 +1,14 @@
 //! Tasks that are lost between planner and copier, and messages that come when they should not.
 
-use std::sync::Arc;
-
-use futures::FutureExt;
 use ossferry_core::key::Key;
-use ossferry_ledger::rows::PassState;
 use ossferry_tests::drive::Weather;
 use ossferry_tests::faulty::{Fate, Fates};
 use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::TARGET_BUCKET;
-use ossferry_tests::wire::{Fault, Hook, Rule};
+use ossferry_tests::wire::Rule;
 use ossferry_tests::world::World;
 
-use super::{drive, pass};
+use super::{cancelling, drive, pass};
 
 /// Data Transfer Hub never reads which messages of a batch the queue refused
 /// (`aws-solutions/data-transfer-hub-cli`, `dth/service.go` L185-209).
@@ -84,12 +80,8 @@ async fn messages_of_a_cancelled_pass_write_nothing_during_the_next() {
     let weather = Weather { doubled: 1_000, seed: 3, ..Weather::default() };
     let mut drive = world.drive(&Fates::kind(), weather);
     let first = drive.begin("p1", None).await;
-    let (ledger, ended) = (drive.ledger().clone(), first.clone());
-    let cancel: Hook = Arc::new(move || {
-        let (ledger, ended) = (ledger.clone(), ended.clone());
-        async move { drop(ledger.end_pass(&ended, PassState::Cancelled, None).await) }.boxed()
-    });
-    world.oss.wire().rule(Rule::first("GetObject", Fault::After(cancel)).at(4, 1));
+    let cancel = cancelling(&drive, &first);
+    world.oss.wire().rule(Rule::first("GetObject", cancel).at(4, 1));
     drive.until_end(&first, &world.oss).await;
     let early = world.oss.wire().count("PutObject");
     assert!((1..30).contains(&early), "{early} objects were written before it was cancelled");

@@ -1,17 +1,13 @@
 //! Uploads that are mistaken for others, that nobody ends, and that nobody clears away.
 
-use std::sync::Arc;
-
-use futures::FutureExt;
 use ossferry_core::key::Key;
 use ossferry_core::ports::{PutOptions, Target};
-use ossferry_ledger::rows::PassState;
 use ossferry_tests::drive::Weather;
 use ossferry_tests::faulty::{Fate, Fates};
-use ossferry_tests::wire::{Fault, Hook, Rule};
+use ossferry_tests::wire::{Fault, Rule};
 use ossferry_tests::world::World;
 
-use super::{drive, pass};
+use super::{cancelling, drive, pass};
 
 const LARGE_BYTES: usize = 6 * 102_400;
 
@@ -95,12 +91,8 @@ async fn the_upload_of_a_pass_that_was_cancelled_is_aborted_though_its_object_is
     world.put(&"small".into(), 10).await;
     let mut drive = drive(&world);
     let first = drive.begin("p1", None).await;
-    let (ledger, ended) = (drive.ledger().clone(), first.clone());
-    let cancel: Hook = Arc::new(move || {
-        let (ledger, ended) = (ledger.clone(), ended.clone());
-        async move { drop(ledger.end_pass(&ended, PassState::Cancelled, None).await) }.boxed()
-    });
-    world.oss.wire().rule(Rule::first("UploadPart", Fault::After(cancel)).at(2, 1));
+    let cancel = cancelling(&drive, &first);
+    world.oss.wire().rule(Rule::first("UploadPart", cancel).at(2, 1));
     drive.until_end(&first, &world.oss).await;
     assert_eq!(world.oss.target().open_uploads().await, ["large"], "what is to be cleared away");
 
