@@ -8,6 +8,7 @@ mod conformance;
 mod faults;
 mod kills;
 mod old_data;
+mod peers;
 mod pipeline;
 mod promises;
 mod readme;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use ossferry_core::job::Job;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::{ETag, ObjectHeaders};
@@ -64,6 +65,38 @@ fn every_message_of_every_version_is_read() {
         tested.insert(file);
     }
     assert_all_tested("messages", &tested);
+}
+
+/// The job of the stored definitions.
+const JOB: &str = r#"
+name = "nightly"
+[source]
+kind = "s3-compatible"
+endpoint = "https://store.example"
+region = "eu-central-1"
+bucket = "photos"
+prefix = "2026/"
+etag_is_md5 = false
+credentials = { from = "env", access_key = "A", secret_key = "B" }
+[target]
+region = "cn-hangzhou"
+bucket = "moved"
+credentials = { from = "env", access_key = "C", secret_key = "D" }
+"#;
+
+#[test]
+fn every_definition_of_every_version_is_read() {
+    let denied = Job::parse(JOB).unwrap();
+    let silent = Job::parse(&JOB.replace("etag_is_md5 = false\n", "")).unwrap();
+    let now = denied.to_json();
+    let mut tested = BTreeSet::new();
+    for (file, job) in [("v1.json", &denied), ("v1-silent.json", &silent), ("v2.json", &denied)] {
+        let text = stored("definitions", file, &now);
+        assert_eq!(&Job::from_json(&text).unwrap(), job, "{file}");
+        tested.insert(file.to_owned());
+    }
+    assert_eq!(stored("definitions", "v2.json", &now).trim_end(), now);
+    assert_all_tested("definitions", &tested);
 }
 
 fn attributes(row: &Row) -> String {

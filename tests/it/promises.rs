@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ossferry_conformance::special_keys;
 use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry, said, signal};
-use ossferry_tests::fixtures::{bytes_of, special_keys};
+use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::{self, Oss};
 use ossferry_tests::wire::{Fault, Rule};
 

@@ -80,7 +80,8 @@ impl Drive {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(folder.path().join("state.sqlite"), clock.clock());
         let table: Arc<dyn Table> = Arc::new(database.expect("a new database").table());
-        let posts = [Post::new(clock.clock()), Post::new(clock.clock())];
+        let post = || Post::new(clock.clock()).refusing(weather.refused, weather.seed);
+        let posts = [post(), post()];
         let ledger = |table: Arc<dyn Table>, queues: [Arc<dyn Queue>; 2]| {
             let [planner, copier] = queues;
             Ledger::new(table, planner, copier, clock.clock(), Arc::new(|_: &str| false))
@@ -141,7 +142,8 @@ impl Drive {
 
     /// What has happened so far.
     pub fn mishaps(&self) -> Mishaps {
-        self.mishaps
+        let refused = self.posts.iter().map(Post::refused).sum();
+        Mishaps { refused, ..self.mishaps }
     }
 
     /// Begins a pass. The trigger is delivered again until it is taken, as a schedule's is.
@@ -181,6 +183,8 @@ impl Drive {
             }
             let calls: Vec<_> =
                 letters.into_iter().map(|(at, letter)| self.call(at, letter)).collect();
+            let is_outdated = |call: &&Call| call.message.pass() != pass;
+            self.mishaps.outdated += calls.iter().filter(is_outdated).count() as u64;
             let this = &*self;
             let ended = join_all(calls.into_iter().map(|call| this.deliver(call))).await;
             let deaths = ended.iter().filter(|has_died| **has_died).count() as u64;

@@ -1,4 +1,4 @@
-//! Keys that are hard to carry, and bytes that are the same for the same object.
+//! Bytes that are the same for the same object, and where the programs are that tests start.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use ossferry_core::crc::crc64_ecma;
 use ossferry_core::key::Key;
+use ossferry_core::object::ObjectHeaders;
 use ossferry_core::ports::ObjectBody;
 
 /// Bytes of one frame of a [`body`].
@@ -19,6 +20,19 @@ pub fn bytes_of(key: &Key, version: u64, size: usize) -> Bytes {
     bytes.into()
 }
 
+/// Each header that an object carries, and metadata that clients like to decode.
+pub fn every_header() -> ObjectHeaders {
+    ObjectHeaders {
+        content_type: Some("text/css".to_owned()),
+        cache_control: Some("max-age=60".to_owned()),
+        content_disposition: Some("attachment; filename=\"a b\"".to_owned()),
+        content_encoding: Some("gzip".to_owned()),
+        content_language: Some("de".to_owned()),
+        expires: Some("Thu, 01 Dec 2033 16:00:00 GMT".to_owned()),
+        user_metadata: vec![("owner".to_owned(), "a + b %41".to_owned())],
+    }
+}
+
 /// Bytes as a stream of frames.
 pub fn body(bytes: &Bytes) -> ObjectBody {
     let bytes = bytes.clone();
@@ -27,60 +41,6 @@ pub fn body(bytes: &Bytes) -> ObjectBody {
         Ok(bytes.slice(start..end))
     });
     stream::iter(frames).boxed()
-}
-
-/// Keys that clients, proxies and file systems like to change on the way, under a prefix.
-pub fn special_keys(prefix: &str) -> Vec<Key> {
-    let rests = [
-        "a//b",
-        "a///",
-        "../x",
-        "a/../b",
-        "a/./b",
-        ".",
-        "..",
-        "./",
-        "folder/",
-        " space",
-        "space ",
-        "two  spaces",
-        "+",
-        "%",
-        "%2F",
-        "%2f",
-        "a+b%20c",
-        "?query=1&b",
-        "#fragment",
-        "a;b=c,d:e@f$g!h*i'(j)",
-        "\"quotes\"",
-        "<tag>&amp;</tag>",
-        "back\\slash",
-        "[b]{c}|^`~",
-        "caf\u{e9}",
-        "cafe\u{301}",
-        "\u{65e5}\u{672c}\u{8a9e}",
-        "\u{1F680}",
-        "\u{1F468}\u{200D}\u{1F469}",
-        "\u{FFFD}",
-        "control\u{1}",
-        "control\u{1f}",
-        "control\u{7f}",
-        "tab\tand\nline\r",
-        "UPPER",
-        "upper",
-        "a-b",
-        "a.b/c",
-        "a/b",
-    ];
-    let mut keys: Vec<Key> =
-        rests.iter().map(|rest| Key::from(format!("{prefix}{rest}"))).collect();
-    let room = 1_023 - prefix.len();
-    keys.push(Key::from(format!("{prefix}{}", "k".repeat(room))));
-    keys.push(Key::from(format!("{prefix}{}", "\u{e9}".repeat(room / 2))));
-    // Each segment short enough for a file system.
-    let segments = format!("{}/", "s".repeat(199)).repeat(6);
-    keys.push(Key::from(format!("{prefix}{}z", &segments[..room - 1])));
-    keys
 }
 
 /// The repository's root.
@@ -113,19 +73,7 @@ pub fn built(program: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn special_keys_differ_and_fit_oss() {
-        let keys = special_keys("p/");
-        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
-        for key in &keys {
-            assert_eq!(key.oss_objection(), None, "{key}");
-        }
-        assert!(keys.iter().any(|key| key.len() == 1_023));
-    }
 
     #[test]
     fn bytes_are_the_same_for_the_same_object_only() {

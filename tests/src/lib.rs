@@ -10,6 +10,7 @@ pub mod command;
 pub mod drive;
 pub mod faulty;
 pub mod fixtures;
+pub mod numbered;
 pub mod oss;
 pub mod pages;
 pub mod post;

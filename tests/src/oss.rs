@@ -158,16 +158,24 @@ impl OssBucket {
 
     /// Writes an object.
     pub async fn put(&self, key: &Key, bytes: &Bytes) -> PutAnswer {
-        let options = PutOptions::default();
-        let put = self.target().put(key, &options, bytes.len() as u64, fixtures::body(bytes)).await;
-        put.unwrap_or_else(|error| panic!("put {key}: {error}"))
+        self.put_by(key, bytes, PutOptions::default()).await
     }
 
     /// Writes an object with headers.
     pub async fn put_with(&self, key: &Key, bytes: &Bytes, headers: &ObjectHeaders) {
         let options = PutOptions { headers: headers.clone(), ..PutOptions::default() };
+        self.put_by(key, bytes, options).await;
+    }
+
+    /// Writes an object of this storage class.
+    pub async fn put_of_class(&self, key: &Key, bytes: &Bytes, class: &str) {
+        let storage_class = Some(class.to_owned());
+        self.put_by(key, bytes, PutOptions { storage_class, ..PutOptions::default() }).await;
+    }
+
+    async fn put_by(&self, key: &Key, bytes: &Bytes, options: PutOptions) -> PutAnswer {
         let put = self.target().put(key, &options, bytes.len() as u64, fixtures::body(bytes)).await;
-        put.unwrap_or_else(|error| panic!("put {key}: {error}"));
+        put.unwrap_or_else(|error| panic!("put {key}: {error}"))
     }
 
     /// What it says of an object.

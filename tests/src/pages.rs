@@ -8,29 +8,55 @@ use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::ports::{
-    ListRequest, ListedPart, ListedUpload, ObjectBody, OpenObject, Page, PutAnswer, PutOptions,
-    Source, SourceProfile, Target, TargetProfile, UploadedPart,
+    ListRequest, ListStart, ListedPart, ListedUpload, ObjectBody, OpenObject, Page, PutAnswer,
+    PutOptions, Source, SourceProfile, Target, TargetProfile, UploadedPart,
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+
+/// Pages of so many keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// At most.
+    pub keys_max: u32,
+    /// Whether an empty page lies before each one but the first.
+    pub has_gaps: bool,
+}
+
+/// Put before a token whose empty page was given.
+const GAP: &str = "gap ";
+
+impl Pages {
+    /// What the store is asked for such a page; or the empty one that comes first.
+    fn cut(self, request: &ListRequest) -> Result<ListRequest, Page> {
+        let mut cut =
+            ListRequest { keys_max: request.keys_max.min(self.keys_max), ..request.clone() };
+        if let ListStart::Token(token) = &request.start
+            && self.has_gaps
+        {
+            let Some(behind) = token.strip_prefix(GAP) else {
+                return Err(Page { entries: Vec::new(), next: Some(format!("{GAP}{token}")) });
+            };
+            cut.start = ListStart::Token(behind.to_owned());
+        }
+        Ok(cut)
+    }
+}
 
 /// A source of small pages.
 #[derive(Clone)]
 pub struct SmallPages {
     inner: Arc<dyn Source>,
     profile: SourceProfile,
+    pages: Pages,
 }
 
 impl SmallPages {
-    /// At most so many keys a page.
-    pub fn new(inner: Arc<dyn Source>, page_keys_max: u32) -> Self {
-        let profile = SourceProfile { page_keys_max, ..inner.profile().clone() };
-        Self { inner, profile }
+    /// This source in such pages.
+    pub fn new(inner: Arc<dyn Source>, pages: Pages) -> Self {
+        let profile = SourceProfile { page_keys_max: pages.keys_max, ..inner.profile().clone() };
+        Self { inner, profile, pages }
     }
-}
-
-fn cut(request: &ListRequest, page_keys_max: u32) -> ListRequest {
-    ListRequest { keys_max: request.keys_max.min(page_keys_max), ..request.clone() }
 }
 
 #[async_trait]
@@ -41,7 +67,8 @@ impl Source for SmallPages {
     }
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Source> {
-        Arc::new(Self { inner: self.inner.metered(meter), profile: self.profile.clone() })
+        let inner = self.inner.metered(meter);
+        Arc::new(Self { inner, profile: self.profile.clone(), pages: self.pages })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {
@@ -49,7 +76,10 @@ impl Source for SmallPages {
     }
 
     async fn list(&self, request: &ListRequest) -> Result<Page, PortError> {
-        self.inner.list(&cut(request, self.profile.page_keys_max)).await
+        match self.pages.cut(request) {
+            Ok(cut) => self.inner.list(&cut).await,
+            Err(gap) => Ok(gap),
+        }
     }
 
     async fn head(&self, key: &Key) -> Result<ObjectInfo, PortError> {
@@ -71,13 +101,14 @@ impl Source for SmallPages {
 pub struct SmallTargetPages {
     inner: Arc<dyn Target>,
     profile: TargetProfile,
+    pages: Pages,
 }
 
 impl SmallTargetPages {
-    /// At most so many keys a page.
-    pub fn new(inner: Arc<dyn Target>, page_keys_max: u32) -> Self {
-        let profile = TargetProfile { page_keys_max, ..*inner.profile() };
-        Self { inner, profile }
+    /// This target in such pages.
+    pub fn new(inner: Arc<dyn Target>, pages: Pages) -> Self {
+        let profile = TargetProfile { page_keys_max: pages.keys_max, ..*inner.profile() };
+        Self { inner, profile, pages }
     }
 }
 
@@ -89,7 +120,8 @@ impl Target for SmallTargetPages {
     }
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
-        Arc::new(Self { inner: self.inner.metered(meter), profile: self.profile })
+        let inner = self.inner.metered(meter);
+        Arc::new(Self { inner, profile: self.profile, pages: self.pages })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {
@@ -97,7 +129,10 @@ impl Target for SmallTargetPages {
     }
 
     async fn list(&self, request: &ListRequest) -> Result<Page, PortError> {
-        self.inner.list(&cut(request, self.profile.page_keys_max)).await
+        match self.pages.cut(request) {
+            Ok(cut) => self.inner.list(&cut).await,
+            Err(gap) => Ok(gap),
+        }
     }
 
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, PortError> {

@@ -1,4 +1,5 @@
-//! A queue whose delivery the test decides: order, doubles, losses.
+//! A queue whose delivery the test decides: order, doubles, losses, and messages that it does not
+//! take.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,12 +34,36 @@ pub struct Post {
 struct Letters {
     waiting: Vec<Letter>,
     numbers: u64,
+    /// Chances in a thousand that a message of a batch is not taken, and how often it was not.
+    refusing: Option<(u32, fastrand::Rng)>,
+    refused: u64,
+}
+
+impl Letters {
+    fn refuses(&mut self) -> bool {
+        let Some((in_a_thousand, rng)) = &mut self.refusing else { return false };
+        let refuses = rng.u32(0..1_000) < *in_a_thousand;
+        self.refused += u64::from(refuses);
+        refuses
+    }
 }
 
 impl Post {
     /// An empty queue.
     pub fn new(clock: Clock) -> Self {
         Self { clock, letters: Arc::default() }
+    }
+
+    /// The same queue, which takes some messages of a batch and names the others as refused.
+    #[must_use]
+    pub fn refusing(self, in_a_thousand: u32, seed: u64) -> Self {
+        self.letters().refusing = Some((in_a_thousand, fastrand::Rng::with_seed(seed)));
+        self
+    }
+
+    /// How many messages were not taken.
+    pub fn refused(&self) -> u64 {
+        self.letters().refused
     }
 
     fn letters(&self) -> MutexGuard<'_, Letters> {
@@ -95,10 +120,15 @@ impl Queue for Post {
 
     async fn send(&self, batch: &[Outgoing]) -> Result<Sent, PortError> {
         assert!(batch.len() <= BATCH_MAX, "a batch of {}", batch.len());
-        for message in batch {
-            self.put_back(message.body.clone(), message.delay);
+        let mut sent = Sent::default();
+        for (index, message) in batch.iter().enumerate() {
+            if self.letters().refuses() {
+                sent.refused.push(index);
+            } else {
+                self.put_back(message.body.clone(), message.delay);
+            }
         }
-        Ok(Sent::default())
+        Ok(sent)
     }
 
     async fn receive(

@@ -167,6 +167,7 @@ impl S3Bucket {
             addressing: Addressing::Path,
             list_version: 2,
             lists_by_bytes: false,
+            etag_is_md5: true,
             credentials: Place::Anonymous,
         }
     }

@@ -19,7 +19,7 @@ use crate::drive::{Drive, Weather};
 use crate::faulty::Fates;
 use crate::fixtures;
 use crate::oss::{self, Oss};
-use crate::pages::{SmallPages, SmallTargetPages};
+use crate::pages::{Pages, SmallPages, SmallTargetPages};
 use crate::s3::S3Bucket;
 use crate::wire::{Fault, Hook, Rule, Wire};
 
@@ -47,8 +47,8 @@ pub struct World {
     pub expected: BTreeMap<Key, Bytes>,
     /// Of both ends' lanes.
     pub lane: LaneOptions,
-    /// Keys that either end lists at once; as many as it can where `None`.
-    pub page_keys: Option<u32>,
+    /// How either end lists; as it does by itself where `None`.
+    pub pages: Option<Pages>,
     from: Option<Arc<dyn Source>>,
 }
 
@@ -60,7 +60,7 @@ impl World {
         let text = JobFile::from_oss(&oss).limits(LIMITS).text();
         let job = Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         let lane = LaneOptions::default();
-        Self { oss, clock, job, expected: BTreeMap::new(), lane, page_keys: None, from: None }
+        Self { oss, clock, job, expected: BTreeMap::new(), lane, pages: None, from: None }
     }
 
     /// An empty target, and a bucket of an S3 server as source, read through this wire.
@@ -95,7 +95,7 @@ impl World {
     /// A hundred small objects, flat and in folders, listed four at a time: the walk is split.
     pub async fn wide() -> Self {
         let mut world = Self::empty().await;
-        world.page_keys = Some(4);
+        world.pages = Some(Pages { keys_max: 4, has_gaps: false });
         for number in 0..50 {
             for key in [format!("flat-{:03}", number * 7 % 50), format!("d{}/{number}", number % 5)]
             {
@@ -149,8 +149,8 @@ impl World {
         }
         let client = self.oss.client(oss::SOURCE_BUCKET, &self.lane, RETRY);
         let source = Arc::new(OssSource::new(client));
-        match self.page_keys {
-            Some(keys) => Arc::new(SmallPages::new(source, keys)),
+        match self.pages {
+            Some(pages) => Arc::new(SmallPages::new(source, pages)),
             None => source,
         }
     }
@@ -159,8 +159,8 @@ impl World {
     pub fn target(&self) -> Arc<dyn Target> {
         let client = self.oss.client(oss::TARGET_BUCKET, &self.lane, RETRY);
         let target = Arc::new(OssTarget::new(client, true));
-        match self.page_keys {
-            Some(keys) => Arc::new(SmallTargetPages::new(target, keys)),
+        match self.pages {
+            Some(pages) => Arc::new(SmallTargetPages::new(target, pages)),
             None => target,
         }
     }

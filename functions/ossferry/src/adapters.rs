@@ -62,7 +62,6 @@ pub(crate) async fn source_end(job: &Job, machine: &Machine) -> Result<SourceEnd
     let clock = Arc::clone(&machine.clock);
     match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
-            let options = S3Options { etag_is_md5: job.source_etag_is_md5, ..options };
             S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
         }
         None => oss_source(bucket, lane, signer, machine).map_err(refused),

@@ -5,6 +5,7 @@
 //! asked once a job.
 
 mod answer;
+mod continuation;
 mod credentials;
 mod error;
 mod kind;

@@ -5,6 +5,7 @@ use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart, ListingOrder, Page};
 use ossferry_http::percent::push_query;
 
+use crate::continuation::{Damaged, whole_token};
 use crate::error::{LIST_OBJECTS, LIST_OBJECTS_V2};
 use crate::list_xml::ListAnswer;
 
@@ -177,7 +178,14 @@ impl Listing {
             return Ok(None);
         }
         let token = match self.version {
-            ListVersion::V2 => answer.next_token.clone(),
+            ListVersion::V2 => match answer.next_token.clone() {
+                Some(token) => Some(whole_token(token, last.as_ref()).map_err(|Damaged| {
+                    let what = "the continuation token holds U+FFFD, which no key explains; \
+                                list_version = 1 needs none";
+                    (ErrorKind::BadAnswer, what)
+                })?),
+                None => None,
+            },
             // Without a delimiter the marker is the last key, and S3 leaves it out. Stores that give
             // it do not agree on whether it is encoded as the keys are.
             ListVersion::V1 => last
@@ -292,6 +300,14 @@ mod tests {
         assert_eq!(kind(after(BYTES, &second, answer(&["n", "z"], None))), Ok(2));
         let from = ListStart::After(Key::from("m"));
         assert_eq!(kind(after(BYTES, &from, answer(&["m", "n"], None))), out_of_order);
+    }
+
+    #[test]
+    fn a_token_that_xml_could_not_carry_is_set_right_by_the_last_key_or_named() {
+        let page = after(SERIAL, &ListStart::Beginning, answer(&["a\u{1f}"], Some("a\u{FFFD}")));
+        assert_eq!(next(page), ListStart::Token("a%1F\na\u{1f}".to_owned()));
+        let page = after(SERIAL, &ListStart::Beginning, answer(&["a"], Some("\u{FFFD}")));
+        assert_eq!(page.map(|page| page.entries.len()), Err(ErrorKind::BadAnswer));
     }
 
     #[test]

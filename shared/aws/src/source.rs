@@ -74,7 +74,7 @@ impl S3Options {
             addressing: source.addressing,
             list_version: if source.list_version == 1 { ListVersion::V1 } else { ListVersion::V2 },
             order: source.listing_order(),
-            etag_is_md5: true,
+            etag_is_md5: source.etag_is_md5,
             credentials,
             clock,
             retry: RetryPolicy::default(),

@@ -13,8 +13,11 @@ use futures::FutureExt;
 mod objects;
 pub mod queue;
 pub mod source;
+mod special_keys;
 pub mod table;
 pub mod target;
+
+pub use special_keys::special_keys;
 
 /// Makes one `#[tokio::test]` for each case of a port (`table`, `queue`, `source` or `target`).
 ///

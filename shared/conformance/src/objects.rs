@@ -66,56 +66,6 @@ pub(crate) fn key(prefix: &str, rest: &str) -> Key {
     Key::from(format!("{prefix}{rest}"))
 }
 
-/// Keys that clients, proxies and file systems like to change on the way.
-pub(crate) fn special_keys(prefix: &str) -> Vec<Key> {
-    let rests = [
-        "a//b",
-        "a///",
-        "../x",
-        "a/../b",
-        "a/./b",
-        ".",
-        "..",
-        "./",
-        "folder/",
-        "/leading",
-        " space",
-        "space ",
-        "two  spaces",
-        "+",
-        "%",
-        "%2F",
-        "%2f",
-        "a+b%20c",
-        "?query=1&b",
-        "#fragment",
-        "a;b=c,d:e@f$g!h*i'(j)",
-        "\"quotes\"",
-        "<tag>&amp;</tag>",
-        "back\\slash",
-        "[b]{c}|^`~",
-        "caf\u{e9}",
-        "cafe\u{301}",
-        "\u{65e5}\u{672c}\u{8a9e}",
-        "\u{1F680}",
-        "\u{FFFD}",
-        "control\u{1}",
-        "control\u{7f}",
-        "tab\tand\nline",
-        "index.html",
-        "UPPER",
-        "upper",
-    ];
-    let mut keys: Vec<Key> = rests.iter().map(|rest| key(prefix, rest)).collect();
-    let room = 1_023 - prefix.len();
-    keys.push(key(prefix, &"k".repeat(room)));
-    keys.push(key(prefix, &"\u{e9}".repeat(room / 2)));
-    // A file system holds names of 255 bytes, but longer paths.
-    let segments = format!("{}/", "s".repeat(199)).repeat(6);
-    keys.push(key(prefix, &segments[..room - 1].replace("s/s", "t/t")));
-    keys
-}
-
 pub(crate) fn request(prefix: &str, start: ListStart, keys_max: u32) -> ListRequest {
     ListRequest { prefix: Key::from(prefix), start, keys_max }
 }

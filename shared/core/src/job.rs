@@ -32,11 +32,6 @@ pub struct Job {
     pub name: String,
     /// Where objects come from.
     pub source: SourceSpec,
-    /// Whether an `ETag` of 32 hex digits at the source is the MD5 of the bytes, unless an answer shows
-    /// otherwise. The job file may deny it of an `s3-compatible` store. Definitions of before it
-    /// could are silent.
-    #[serde(default = "etags_are_md5s")]
-    pub source_etag_is_md5: bool,
     /// The OSS bucket they go to.
     pub target: TargetSpec,
     /// Which objects belong.
@@ -66,10 +61,6 @@ impl Job {
     pub fn source_key(&self, target_key: &Key) -> Option<Key> {
         target_key.moved(self.target.prefix.as_bytes(), self.source.prefix().as_bytes())
     }
-}
-
-fn etags_are_md5s() -> bool {
-    true
 }
 
 /// Where objects come from.
@@ -146,6 +137,9 @@ pub struct BucketSource {
     /// Whether the job file vouches that an `s3-compatible` store lists by bytes. The other kinds are
     /// known to.
     pub lists_by_bytes: bool,
+    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise. The
+    /// job file may deny it of an `s3-compatible` store.
+    pub etag_is_md5: bool,
     /// Where the secret is found.
     pub credentials: Credentials,
 }

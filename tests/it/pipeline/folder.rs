@@ -7,10 +7,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use bytes::Bytes;
+use ossferry_conformance::special_keys;
 use ossferry_core::key::Key;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry};
-use ossferry_tests::fixtures::{bytes_of, special_keys};
+use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
 
 use super::{assert_target, count, run};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ossferry_conformance::special_keys;
 use ossferry_core::key::Key;
-use ossferry_core::object::ObjectHeaders;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry};
-use ossferry_tests::fixtures::{bytes_of, special_keys};
+use ossferry_tests::fixtures::{bytes_of, every_header};
 use ossferry_tests::oss::Oss;
 
 use super::{assert_target, count, run};
@@ -22,15 +22,7 @@ async fn every_key_that_oss_holds_arrives_under_the_other_prefix_with_its_header
         oss.origin().put(&key, &bytes).await;
         expected.insert(key.moved(b"from/", b"to/").unwrap(), bytes);
     }
-    let headers = ObjectHeaders {
-        content_type: Some("text/css".to_owned()),
-        cache_control: Some("max-age=60".to_owned()),
-        content_disposition: Some("attachment; filename=\"a b\"".to_owned()),
-        content_encoding: Some("gzip".to_owned()),
-        content_language: Some("de".to_owned()),
-        expires: Some("Thu, 01 Dec 2033 16:00:00 GMT".to_owned()),
-        user_metadata: vec![("owner".to_owned(), "a + b %41".to_owned())],
-    };
+    let headers = every_header();
     for (name, size) in [("headers", 10), ("large headers", 1_000_000)] {
         let key = Key::from(format!("from/{name}"));
         let bytes = bytes_of(&key, 1, size);

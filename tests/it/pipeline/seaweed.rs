@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
+use ossferry_conformance::special_keys;
 use ossferry_core::key::Key;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry};
-use ossferry_tests::fixtures::{bytes_of, special_keys};
+use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
 use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::{SeaweedFs, holds};

@@ -14,6 +14,8 @@ pub struct Weather {
     pub doubled: u32,
     /// That a message is never delivered.
     pub lost: u32,
+    /// That the queue does not take a message of a batch, and says so.
+    pub refused: u32,
     /// That an acknowledgement is forgotten.
     pub unacknowledged: u32,
     /// That a handler dies at one of its awaits.
@@ -30,6 +32,7 @@ impl Weather {
             at_once: 3,
             doubled: 200,
             lost: 100,
+            refused: 0,
             unacknowledged: 100,
             deaths: 300,
             hurried: 100,
@@ -44,6 +47,10 @@ pub struct Mishaps {
     pub lost: u64,
     /// Messages delivered once more.
     pub doubled: u64,
+    /// Messages that the queue did not take.
+    pub refused: u64,
+    /// Messages of an earlier pass, delivered during a later one.
+    pub outdated: u64,
     /// Acknowledgements forgotten.
     pub unacknowledged: u64,
     /// Handlers that died at work.

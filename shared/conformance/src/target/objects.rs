@@ -11,8 +11,8 @@ use ossferry_core::ports::{ListStart, PutOptions, Target};
 use super::{assert_headers, head, headers, list, put, put_with};
 use crate::objects::{
     body, broken_body, crc64_ecma, fresh_prefix, key, keys, md5, request, some_bytes, sorted,
-    special_keys,
 };
+use crate::special_keys;
 
 /// Clocks of one store differ by less.
 const CLOCK_MARGIN: Duration = Duration::from_mins(10);

@@ -8,8 +8,8 @@ use ossferry_core::proof::{Grade, Held, Streamed, Verified, check};
 use super::{assert_headers, head, headers, put};
 use crate::objects::{
     body, broken_body, crc64_ecma, crc64_ecma_of_both, fresh_prefix, key, some_bytes, sorted,
-    special_keys,
 };
+use crate::special_keys;
 
 /// OSS takes parts of at least 100 KB, save the last.
 const PART_BYTES: usize = 102_400;

@@ -2,12 +2,14 @@
 //! definition as the ledger keeps it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{BucketSource, Job, SourceSpec, TargetSpec, endpoint};
 use crate::crc;
 
-/// Version of the definition that the ledger keeps.
-pub const DEFINITION_VERSION: u32 = 1;
+/// Version of the definition that the ledger keeps. Version 1 kept `source.etag_is_md5` beside the
+/// source, as `source_etag_is_md5`, or was silent of it, which meant true.
+pub const DEFINITION_VERSION: u32 = 2;
 
 /// A definition that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +17,7 @@ pub enum BadDefinition {
     /// Not the JSON that [`Job::to_json`] writes.
     #[error("job definition: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// Written by another version of this program.
+    /// Written by a later version of this program.
     #[error("job definition: version {0} is not known here")]
     Version(u32),
 }
@@ -26,6 +28,14 @@ struct Versioned<J> {
     job: J,
 }
 
+/// A definition of version 1 as version 2 has it.
+fn raise_from_1(job: &mut Value) {
+    let etag_is_md5 = job.get("source_etag_is_md5").and_then(Value::as_bool).unwrap_or(true);
+    if let Some(source) = job.get_mut("source").and_then(Value::as_object_mut) {
+        source.insert("etag_is_md5".to_owned(), Value::Bool(etag_is_md5));
+    }
+}
+
 impl Job {
     /// The normalised definition, for the ledger.
     pub fn to_json(&self) -> String {
@@ -33,11 +43,13 @@ impl Job {
         serde_json::to_string(&definition).expect("a job is plain data with text keys")
     }
 
-    /// Reads what [`Job::to_json`] wrote.
+    /// Reads what [`Job::to_json`] wrote, of this version or an earlier one.
     pub fn from_json(text: &str) -> Result<Self, BadDefinition> {
-        let definition: Versioned<serde_json::Value> = serde_json::from_str(text)?;
-        if definition.version != DEFINITION_VERSION {
-            return Err(BadDefinition::Version(definition.version));
+        let mut definition: Versioned<Value> = serde_json::from_str(text)?;
+        match definition.version {
+            1 => raise_from_1(&mut definition.job),
+            DEFINITION_VERSION => {}
+            version => return Err(BadDefinition::Version(version)),
         }
         Ok(serde_json::from_value(definition.job)?)
     }

@@ -40,7 +40,7 @@ fn read(mut root: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
     let limits = limits(root.section("limits", mistakes), mistakes);
     let state = state(root.section("state", mistakes), name.as_deref(), mistakes);
     root.finish(&[], mistakes);
-    let ((source, source_etag_is_md5), target) = (source?, target?);
+    let (source, target) = (source?, target?);
     if let SourceSpec::Bucket(bucket) = &source
         && identity::store_of_source(bucket) == identity::store_of_target(&target)
         && overlap(bucket.prefix.as_bytes(), target.prefix.as_bytes())
@@ -49,16 +49,7 @@ fn read(mut root: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
         let remedy = "name another bucket, or prefixes of which none begins with the other";
         mistakes.add(target_at, "target", problem, remedy);
     }
-    Some(Job {
-        name: name?,
-        source,
-        source_etag_is_md5,
-        target,
-        filter,
-        policy,
-        limits,
-        state: state?,
-    })
+    Some(Job { name: name?, source, target, filter, policy, limits, state: state? })
 }
 
 fn overlap(one: &[u8], other: &[u8]) -> bool {

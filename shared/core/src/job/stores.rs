@@ -14,11 +14,10 @@ const ADDRESSINGS: [(&str, Addressing); 2] =
 /// Storage classes of OSS (`x-oss-storage-class`).
 const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
 
-/// The source, and whether its `ETag`s of 32 hex digits are MD5s.
 pub(super) fn source(
     mut section: Section<'_, '_>,
     mistakes: &mut Mistakes<'_>,
-) -> Option<(SourceSpec, bool)> {
+) -> Option<SourceSpec> {
     const KINDS: [(&str, Option<StoreKind>); 5] = [
         ("s3", Some(StoreKind::S3)),
         ("cos", Some(StoreKind::Cos)),
@@ -32,9 +31,8 @@ pub(super) fn source(
     }
     section.required("kind", "s3", mistakes)?;
     match section.word("kind", &KINDS, mistakes)?.value {
-        Some(kind) => bucket(section, kind, mistakes)
-            .map(|(bucket, etag_is_md5)| (SourceSpec::Bucket(bucket), etag_is_md5)),
-        None => folder(section, mistakes).map(|folder| (SourceSpec::Folder(folder), true)),
+        Some(kind) => bucket(section, kind, mistakes).map(SourceSpec::Bucket),
+        None => folder(section, mistakes).map(SourceSpec::Folder),
     }
 }
 
@@ -61,7 +59,7 @@ fn bucket(
     mut section: Section<'_, '_>,
     kind: StoreKind,
     mistakes: &mut Mistakes<'_>,
-) -> Option<(BucketSource, bool)> {
+) -> Option<BucketSource> {
     let addressing_key = section.full("addressing");
     let bucket = bucket_name(&mut section, mistakes);
     let prefix = prefix(&mut section, mistakes);
@@ -91,7 +89,7 @@ fn bucket(
     if let Some(found) = &addressing {
         heed(found, kind, &endpoint, bucket.as_deref(), addressing_key, mistakes);
     }
-    let bucket = BucketSource {
+    Some(BucketSource {
         kind,
         addressing: addressing.map_or(endpoint::addressing(kind, &endpoint), |found| found.value),
         endpoint,
@@ -100,9 +98,9 @@ fn bucket(
         prefix,
         list_version,
         lists_by_bytes,
+        etag_is_md5,
         credentials: credentials?,
-    };
-    Some((bucket, etag_is_md5))
+    })
 }
 
 pub(super) fn target(
