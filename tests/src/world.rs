@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use crate::clock::{SteppedClock, system_now};
 use crate::command::JobFile;
-use crate::drive::{Drive, Weather};
-use crate::faulty::Fates;
+use crate::drive::Drive;
 use crate::fixtures;
 use crate::oss::{self, Oss};
 use crate::pages::{SmallPages, SmallTargetPages};
@@ -166,8 +165,7 @@ impl World {
     }
 
     /// The job at work.
-    pub fn drive(&self, fates: &Fates, weather: Weather) -> Drive {
-        let job = self.job.clone();
-        Drive::new(job, self.source(), self.target(), &self.clock, fates, weather)
+    pub fn drive(&self) -> Drive {
+        Drive::new(self.job.clone(), self.source(), self.target(), &self.clock)
     }
 }
