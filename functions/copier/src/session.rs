@@ -9,6 +9,7 @@ use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Source, Target};
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::lease::Claimant;
 use ossferry_ledger::rows::{PassRow, PassState};
@@ -22,7 +23,7 @@ use crate::line::{Line, rate};
 use crate::reaction::Trouble;
 
 /// A message is never delivered again sooner: whoever holds the work needs time to do it.
-const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 /// The pause before the rest is taken again after a transient error; four times as long after each
 /// further claim in vain. With [`HAND_BACK_MAX`] six of them make about half an hour.
@@ -88,11 +89,13 @@ impl Session {
         let claimant = parts.ledger.claimant_of(invocation);
         let left = invocation.deadline.since(claimant.now);
         let now = tokio::time::Instant::now();
+        let (target, clock) = (Arc::clone(&parts.target), parts.ledger.clock());
+        let target = TimelyTarget::new(target, clock, invocation.deadline);
         let before_end = |margin: Duration| now + left.saturating_sub(margin);
         Self {
-            ledger: parts.ledger.clone(),
+            ledger: parts.ledger.within(invocation),
             source: parts.source.metered(Arc::clone(&source_meter)),
-            target: parts.target.metered(Arc::clone(&target_meter)),
+            target: target.metered(Arc::clone(&target_meter)),
             in_flight: Arc::clone(&parts.in_flight),
             options: parts.options,
             closing_at: before_end(parts.options.stop_margin.min(left / 4)),

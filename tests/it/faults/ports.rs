@@ -134,6 +134,26 @@ fn in_foul_weather_every_object_is_counted_once_and_stands_at_the_target() {
 }
 
 #[test]
+fn a_worker_that_stands_still_past_its_lease_sends_and_writes_nothing_more() {
+    seeds::each(seeds::wanted(0..60), |seed| async move {
+        let weather = Weather { at_once: 3, freezes: 700, ..Weather::default() };
+        let mut simulation = small(seed, &Fates::kind(), weather);
+        moved(&mut simulation).await;
+        assert!(simulation.mishaps().freezes > 0);
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_on_frees_leases_and_their_holders_stop() {
+    seeds::each(seeds::wanted(0..30), |seed| async move {
+        let weather = Weather { at_once: 3, jumps: 200, ..Weather::default() };
+        // Requests on their way cannot be called back: nothing is overwritten meanwhile.
+        let mut simulation = Simulation::new(seed, Stage::small, Fates::kind(), weather);
+        moved(&mut simulation).await;
+    });
+}
+
+#[test]
 fn in_foul_weather_a_split_walk_sees_every_key_once() {
     let slices = seeds::each(seeds::wanted(0..40), |seed| async move {
         let mut simulation = Simulation::new(seed, Stage::wide, fates_of(seed, 1), Weather::foul());
