@@ -233,6 +233,8 @@ fn upload_row() -> UploadRow {
         target_etag: Some(ETag::new("target-8192")),
         proof: Some(Grade::A),
         requests: requests(),
+        attempts: 0,
+        fruitless: 0,
     }
 }
 

@@ -237,3 +237,14 @@ fn an_object_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
     poisoned("open", "z/1");
     poisoned("open", "large");
 }
+
+#[test]
+fn an_opening_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
+    poisoned("head source", "large");
+    poisoned("initiate", "large");
+}
+
+#[test]
+fn a_completion_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
+    poisoned("list parts", "large");
+}

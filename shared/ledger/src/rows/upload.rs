@@ -101,9 +101,26 @@ pub struct UploadRow {
     /// Requests made to open it.
     #[serde(with = "json_text")]
     pub requests: Requests,
+    /// Claims in a row of whose holders nothing was heard.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u64,
+    /// Completions in a row that their holders put off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fruitless: u64,
 }
 
 impl TypedRow for UploadRow {}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Claims in a row of which nothing was heard before the object is given up: workers died at it.
+const DEATHS_MAX: u64 = 4;
+
+/// Completions in a row that may be put off before the object is failed: as patient as a batch.
+const FRUITLESS_MAX: u64 = 6;
 
 /// A result of an upload stands under `generation` × this + fence: each holder's in a row of its own.
 const RESULT_FENCES: u64 = 1_000_000;
@@ -161,7 +178,33 @@ impl UploadRow {
             target_etag: None,
             proof: None,
             requests: Requests::default(),
+            attempts: 1,
+            fruitless: 0,
         }
+    }
+
+    /// Whether workers died while they opened it or put it together, one after the other.
+    pub fn is_poison(&self) -> bool {
+        self.attempts > DEATHS_MAX
+    }
+
+    /// Whether they die even of giving it up: then nothing is asked of the target any more.
+    pub fn is_deadly(&self) -> bool {
+        self.attempts > 2 * DEATHS_MAX
+    }
+
+    /// Whether it was put off so often that it has failed.
+    pub fn is_out_of_patience(&self) -> bool {
+        self.fruitless >= FRUITLESS_MAX
+    }
+
+    /// Notes that its holder lives, and leaves it to whoever comes after the lease: a request to
+    /// complete may still be on its way.
+    pub fn put_off(&self, owner: &str) -> Change<Self, ()> {
+        if self.attempts == 0 || self.lease.owner.as_deref() != Some(owner) {
+            return Change::Keep(());
+        }
+        Change::Write(Self { attempts: 0, fruitless: self.fruitless + 1, ..self.clone() }, ())
     }
 
     /// Takes over an opening whose planner is gone. `opening_at` stays: uploads begun since then may
@@ -193,6 +236,7 @@ impl UploadRow {
             source_crc64_ecma: opened.source_crc64_ecma.map(|crc| crc.to_string()),
             source_crc64_nvme: opened.source_crc64_nvme.map(|crc| crc.to_string()),
             requests: opened.requests.clone(),
+            attempts: 0,
             ..self.clone()
         };
         Ok(Change::Write(row, ()))
@@ -284,7 +328,7 @@ impl UploadRow {
         if self.lease.check(hold).is_err() {
             return Change::Keep(());
         }
-        Change::Write(Self { lease: self.lease.released(), ..self.clone() }, ())
+        Change::Write(Self { lease: self.lease.released(), attempts: 0, ..self.clone() }, ())
     }
 
     /// Gives the attempt up, unless it was completed; the next one is not to begin before `due`.
@@ -337,8 +381,8 @@ impl UploadRow {
         if !self.lease.is_free_for(claimant) {
             return Change::Keep(Taken::Leased(self.lease.until));
         }
-        let lease = self.lease.taken_by(claimant);
-        Change::Write(Self { state, lease, completing_at, ..self.clone() }, Taken::Mine)
+        let (lease, attempts) = (self.lease.taken_by(claimant), self.attempts + 1);
+        Change::Write(Self { state, lease, completing_at, attempts, ..self.clone() }, Taken::Mine)
     }
 }
 
