@@ -248,3 +248,17 @@ fn an_opening_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
 fn a_completion_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
     poisoned("list parts", "large");
 }
+
+#[test]
+fn a_message_that_waits_in_a_long_queue_is_sent_again_ever_less_often() {
+    seeds::under(0, async {
+        let mut simulation = small(0, &Fates::kind(), Weather::default());
+        let pass = simulation.begin("p1").await;
+        simulation.walk().await;
+        let messages = simulation.idle_for_a_day(&pass).await;
+        // Two tasks of a window, one of which is an upload of six ranges: once a sweep would be hundreds.
+        assert!(messages < 100, "{messages} messages");
+        simulation.until_end(&pass).await;
+        simulation.check_all_but(&pass, &simulation.stage.stale()).await;
+    });
+}

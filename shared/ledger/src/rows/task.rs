@@ -1,5 +1,7 @@
 //! The task's row: a batch of whole objects, or one large object.
 
+use std::time::Duration;
+
 use ossferry_core::key::Key;
 use ossferry_core::sums::Sum;
 use ossferry_core::time::Timestamp;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{TypedRow, json_text};
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
+use crate::rows::Reminder;
 
 /// From this claim on a worker takes one object at a time and notes which.
 const CAREFUL_ATTEMPTS: u64 = 3;
@@ -95,6 +98,9 @@ pub struct TaskRow {
     /// The ledger's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// When a sweep last sent its message again.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_text")]
+    pub reminder: Option<Reminder>,
 }
 
 impl TypedRow for TaskRow {}
@@ -117,7 +123,18 @@ impl TaskRow {
         row.attempts += 1;
         row.started_at = row.started_at.or(Some(claimant.now));
         row.lease = self.lease.taken_by(claimant);
+        row.reminder = None;
         Change::Write(row, Taken::Mine)
+    }
+
+    /// Notes that a sweep sends the message again, if that is due. Answers whether it is.
+    pub fn remind(&self, idle: Duration, now: Timestamp) -> Change<Self, bool> {
+        match Reminder::next(self.reminder, idle, now) {
+            Some(reminder) if !self.state.is_final() => {
+                Change::Write(Self { reminder: Some(reminder), ..self.clone() }, true)
+            }
+            _ => Change::Keep(false),
+        }
     }
 
     /// Whether the holder takes one object at a time, because earlier ones died at it.
@@ -161,6 +178,7 @@ impl TaskRow {
         }
         self.lease.check(hold)?;
         let mut row = self.with_results(hold.fence, sum);
+        row.reminder = None;
         row.state = TaskState::Planned;
         row.attempts = 0;
         row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
@@ -293,6 +311,7 @@ mod tests {
             planned_at: Timestamp(0),
             started_at: None,
             ended_at: None,
+            reminder: None,
         }
     }
 
