@@ -162,7 +162,8 @@ async fn record(
         .iter()
         .map(|(_, trouble)| Session::hand_back_pause(fruitless, trouble))
         .max()
-        .unwrap_or(Duration::ZERO);
+        .unwrap_or(Duration::ZERO)
+        .max(session.doubt_pause());
     let requests = session.take_requests();
     let ledger = &session.ledger;
     let state = ledger.record_task(claimed, &results, requests, retry_after, work.window()).await?;

@@ -1,7 +1,7 @@
 //! One invocation: its time, its counted ports, and how it ends a pass.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ossferry_core::job::Job;
@@ -75,6 +75,8 @@ pub(crate) struct Session {
     pub(crate) cut_off_at: Instant,
     /// Bytes of objects that have passed.
     pub(crate) passed_bytes: Arc<AtomicU64>,
+    /// Whether a PUT of a whole object may still take effect after it was given up.
+    pub(crate) in_doubt: AtomicBool,
     began_at: Instant,
     line: Arc<Line>,
     /// By the ledger's clock, which goes on while a process is frozen.
@@ -102,6 +104,7 @@ impl Session {
             cut_off_at: before_end(parts.options.record_margin.min(left / 8)),
             claimant,
             passed_bytes: Arc::default(),
+            in_doubt: AtomicBool::new(false),
             began_at: now,
             line,
             deadline: invocation.deadline,
@@ -162,6 +165,16 @@ impl Session {
     /// The message is to come again when this invocation's own leases have ended.
     pub(crate) fn after_own_lease(&self) -> Handled {
         self.later(self.claimant.lease_until)
+    }
+
+    /// How long what goes back is left alone at least: where a PUT may still take effect, until nothing
+    /// of this invocation can be on its way any more.
+    pub(crate) fn doubt_pause(&self) -> Duration {
+        if self.in_doubt.load(Ordering::Relaxed) {
+            self.claimant.lease_until.since(self.ledger.now())
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Waits before another attempt: full jitter, but never less than the service asked for. Says

@@ -20,7 +20,8 @@ use super::{MESSAGE_IDLE, SWEEP_INTERVAL, Simulation, ledger_over};
 use crate::faulty::{FaultyQueue, FaultySource, FaultyTable, FaultyTarget};
 use crate::post::{Letter, Post};
 
-/// Drawn deaths at one piece of work: at one more its object may be given up as poison.
+/// Drawn deaths at one piece of work, and settings of the clock: at one more an object may be given up as
+/// poison.
 const DEATHS_MAX: u32 = 3;
 
 /// A handler that is to die or to stand still does so within so many polls.
@@ -152,7 +153,8 @@ impl Simulation {
 
     /// Sets the workers' clock on by an hour, soon, if that is drawn.
     pub(super) fn jump(&mut self) -> Option<BoxFuture<'static, Option<Ended>>> {
-        if !self.chance.in_a_thousand(self.weather.jumps) {
+        let is_enough = self.mishaps.jumps >= u64::from(DEATHS_MAX);
+        if is_enough || !self.chance.in_a_thousand(self.weather.jumps) {
             return None;
         }
         self.mishaps.jumps += 1;
