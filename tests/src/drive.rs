@@ -117,7 +117,7 @@ impl Drive {
             let letter = (0..2).find_map(|at| Some((at, self.posts[at].take(|_| 0)?)));
             if let Some((at, letter)) = letter {
                 let call = self.call(at, letter);
-                self.deliver(call).await;
+                Box::pin(self.deliver(call)).await;
             } else {
                 let next = self.posts.iter().filter_map(Post::next_visible_at).min();
                 let due = swept_at.plus(SWEEP_INTERVAL);

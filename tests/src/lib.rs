@@ -13,7 +13,6 @@ pub mod faulty;
 pub mod fixtures;
 pub mod inspection;
 pub mod oss;
-pub mod pages;
 pub mod post;
 pub mod s3;
 pub mod seaweedfs;

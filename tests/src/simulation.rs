@@ -167,8 +167,8 @@ impl Simulation {
             since: None,
             outstanding: Vec::new(),
         };
-        let begun = self.ledger.begin_pass(&begin).await.expect("a pass begins");
-        assert!(matches!(begun, Begun::Running(_)));
+        let answer = self.ledger.begin_pass(&begin).await.expect("a pass begins");
+        assert!(matches!(answer, Begun::Running(_)));
         PassRef { job: begin.job.name, pass: begin.pass }
     }
 

@@ -18,7 +18,6 @@ use crate::command::JobFile;
 use crate::drive::Drive;
 use crate::fixtures;
 use crate::oss::{self, Oss};
-use crate::pages::{SmallPages, SmallTargetPages};
 use crate::s3::S3Bucket;
 use crate::wire::{Fault, Hook, Rule, Wire};
 
@@ -46,8 +45,6 @@ pub struct World {
     pub expected: BTreeMap<Key, Bytes>,
     /// Of both ends' lanes.
     pub lane: LaneOptions,
-    /// Keys that either end lists at once; as many as it can where `None`.
-    pub page_keys: Option<u32>,
     from: Option<Arc<dyn Source>>,
 }
 
@@ -59,7 +56,7 @@ impl World {
         let text = JobFile::from_oss(&oss).limits(LIMITS).text();
         let job = Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         let lane = LaneOptions::default();
-        Self { oss, clock, job, expected: BTreeMap::new(), lane, page_keys: None, from: None }
+        Self { oss, clock, job, expected: BTreeMap::new(), lane, from: None }
     }
 
     /// An empty target, and a bucket of an S3 server as source, read through this wire.
@@ -72,8 +69,8 @@ impl World {
         world
     }
 
-    /// Small objects, an empty one, an odd key, an object of six ranges, and one of each kind that is
-    /// overwritten when it is first read.
+    /// Small objects, an empty one, an odd key, an object of six ranges, and one that is overwritten
+    /// when it is first read.
     pub async fn small() -> Self {
         let mut world = Self::empty().await;
         for (key, size) in [
@@ -87,20 +84,7 @@ impl World {
         ] {
             world.put(&Key::from(key), size).await;
         }
-        world.put_changing(&Key::from("changing"), 500, 1).await;
-        world
-    }
-
-    /// A hundred small objects, flat and in folders, listed four at a time: the walk is split.
-    pub async fn wide() -> Self {
-        let mut world = Self::empty().await;
-        world.page_keys = Some(4);
-        for number in 0..50 {
-            for key in [format!("flat-{:03}", number * 7 % 50), format!("d{}/{number}", number % 5)]
-            {
-                world.put(&Key::from(key), 20 + number).await;
-            }
-        }
+        world.put_changing(&Key::from("changing"), 500).await;
         world
     }
 
@@ -111,33 +95,17 @@ impl World {
         self.expected.insert(key.clone(), bytes);
     }
 
-    /// Writes an object at the source that is overwritten by another version of the same size
-    /// whenever it is read, so many times.
-    pub async fn put_changing(&mut self, key: &Key, size: usize, times: u64) {
-        self.put_changing_from(key, size, 1, times).await;
-    }
-
-    /// The same from a later reading on.
-    pub async fn put_changing_from(&mut self, key: &Key, size: usize, from: u64, times: u64) {
+    /// Writes an object at the source that is overwritten by another version of the same size when it
+    /// is first read.
+    pub async fn put_changing(&mut self, key: &Key, size: usize) {
         self.put(key, size).await;
-        // A reading waits for the overwriting that an earlier one has set off.
-        let readings = Arc::new(tokio::sync::Mutex::new(0));
-        let (origin, written) = (self.oss.origin(), key.clone());
+        let last = fixtures::bytes_of(key, 2, size);
+        let (origin, written, bytes) = (self.oss.origin(), key.clone(), last.clone());
         let hook: Hook = Arc::new(move || {
-            let (origin, key, readings) = (origin.clone(), written.clone(), Arc::clone(&readings));
-            async move {
-                let mut reading = readings.lock().await;
-                *reading += 1;
-                if (from..from + times).contains(&*reading) {
-                    let version = 2 + *reading - from;
-                    origin.put(&key, &fixtures::bytes_of(&key, version, size)).await;
-                }
-            }
-            .boxed()
+            let (origin, key, bytes) = (origin.clone(), written.clone(), bytes.clone());
+            async move { drop(origin.put(&key, &bytes).await) }.boxed()
         });
-        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key);
-        self.oss.wire().rule(rule.at(1, u64::MAX));
-        let last = fixtures::bytes_of(key, 1 + times, size);
+        self.oss.wire().rule(Rule::first("GetObject", Fault::After(hook)).of_key(key));
         self.expected.insert(key.clone(), last);
     }
 
@@ -147,21 +115,13 @@ impl World {
             return Arc::clone(source);
         }
         let client = self.oss.client(oss::SOURCE_BUCKET, &self.lane, RETRY);
-        let source = Arc::new(OssSource::new(client));
-        match self.page_keys {
-            Some(keys) => Arc::new(SmallPages::new(source, keys)),
-            None => source,
-        }
+        Arc::new(OssSource::new(client))
     }
 
     /// The target, through the wire.
     pub fn target(&self) -> Arc<dyn Target> {
         let client = self.oss.client(oss::TARGET_BUCKET, &self.lane, RETRY);
-        let target = Arc::new(OssTarget::new(client, true));
-        match self.page_keys {
-            Some(keys) => Arc::new(SmallTargetPages::new(target, keys)),
-            None => target,
-        }
+        Arc::new(OssTarget::new(client, true))
     }
 
     /// The job at work.

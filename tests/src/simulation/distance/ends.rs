@@ -166,7 +166,7 @@ impl Target for DistantTarget {
     ) -> Result<PutAnswer, PortError> {
         let subject = format!("{key} {upload_id}");
         let (inner, key, id) = (Arc::clone(&self.inner), key.clone(), upload_id.to_owned());
-        let (parts, options, proof) = (parts.to_vec(), options.clone(), proof.clone());
+        let (parts, options, proof) = (parts.to_vec(), options.clone(), *proof);
         let complete =
             async move { inner.complete_upload(&key, &id, &parts, &options, &proof).await };
         self.distance.send("complete", subject, complete).await
