@@ -95,7 +95,7 @@ fn wanted_kills() -> usize {
 async fn a_run_killed_again_and_again_copies_nothing_again_that_was_recorded() {
     let wanted = wanted_kills();
     // As much work as so many runs get through before they are killed.
-    let small = wanted * 67;
+    let small = (wanted * 32).max(400);
     let bench = Bench::new(small, "workers = 2\nconcurrency_max = 4").await;
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut kills, mut parts) = (0, 0);
