@@ -7,6 +7,9 @@ use ossferry_tests::faulty::{Fate, Fates};
 use ossferry_tests::seeds;
 use ossferry_tests::simulation::{Chance, Mishaps, Simulation, Stage, Weather};
 
+/// So many seeds show something together, which a few that are run again need not.
+const MANY: usize = 20;
+
 /// Objects of the small stage.
 const OBJECTS: u64 = 8;
 
@@ -91,11 +94,14 @@ fn any_one_call_that_fails_or_loses_its_answer_changes_nothing_of_the_end() {
             fates.iter().map(move |fate| (number, *call, *fate))
         })
         .collect();
-    assert!(faults.len() > 300, "{} faults", faults.len());
-    seeds::each(0..faults.len() as u64, |index| {
+    let count = faults.len() as u64;
+    assert!(count > 300, "{count} faults");
+    // The faults by number, in place of seeds: one that fails is run again in the same way.
+    let wanted = seeds::wanted(0..count);
+    seeds::each(wanted.start..wanted.end.min(count), |index| {
         let (number, call, fate) = faults[usize::try_from(index).unwrap()];
         async move {
-            println!("call {number} ({call}) {fate:?}");
+            println!("fault {index}: call {number} ({call}) {fate:?}");
             let mut simulation = small(0, &Fates::one(number, fate), Weather::default());
             moved(&mut simulation).await;
         }
@@ -105,7 +111,7 @@ fn any_one_call_that_fails_or_loses_its_answer_changes_nothing_of_the_end() {
 #[test]
 fn any_two_calls_that_fail_or_lose_their_answers_change_nothing_of_the_end() {
     let calls = calls_of_a_kind_run().len() as u64;
-    seeds::each(seeds::wanted(0..80), |seed| async move {
+    seeds::each(seeds::wanted(0..60), |seed| async move {
         let chance = Chance::of_seed(seed);
         let drawn = [chance.within(1..calls), chance.within(1..calls + 20)];
         let fate = if chance.in_a_thousand(300) { Fate::Fails } else { Fate::Lost };
@@ -118,7 +124,7 @@ fn any_two_calls_that_fail_or_lose_their_answers_change_nothing_of_the_end() {
 
 #[test]
 fn in_foul_weather_every_object_is_counted_once_and_stands_at_the_target() {
-    let mishaps = seeds::each(seeds::wanted(0..100), |seed| async move {
+    let mishaps = seeds::each(seeds::wanted(0..80), |seed| async move {
         let percent = u32::try_from(seed % 3).unwrap();
         let mut simulation = small(seed, &fates_of(seed, percent), Weather::foul());
         moved(&mut simulation).await;
@@ -132,7 +138,8 @@ fn in_foul_weather_every_object_is_counted_once_and_stands_at_the_target() {
         |mishaps: &Mishaps| mishaps.freezes,
     ] {
         let sum: u64 = mishaps.iter().map(of).sum();
-        assert!(sum > mishaps.len() as u64 / 2, "fair weather: {mishaps:?}");
+        let is_foul = sum > mishaps.len() as u64 / 2;
+        assert!(is_foul || mishaps.len() < MANY, "fair weather: {mishaps:?}");
     }
 }
 
@@ -148,7 +155,7 @@ fn a_worker_that_stands_still_past_its_lease_sends_and_writes_nothing_more() {
 
 #[test]
 fn a_clock_that_is_set_on_frees_leases_and_their_holders_stop() {
-    seeds::each(seeds::wanted(0..30), |seed| async move {
+    seeds::each(seeds::wanted(0..20), |seed| async move {
         let weather = Weather { at_once: 3, jumps: 200, ..Weather::default() };
         // Requests on their way cannot be called back: nothing is overwritten meanwhile.
         let mut simulation = Simulation::new(seed, Stage::small, Fates::kind(), weather);
@@ -158,7 +165,7 @@ fn a_clock_that_is_set_on_frees_leases_and_their_holders_stop() {
 
 #[test]
 fn bytes_that_may_still_arrive_are_waited_for_before_newer_ones_are_written() {
-    seeds::each(seeds::wanted(0..60), |seed| async move {
+    seeds::each(seeds::wanted(0..50), |seed| async move {
         let weather = Weather { at_once: 3, hurried: 800, doubled: 300, ..Weather::default() };
         let mut simulation = Simulation::new(seed, Stage::small, fates_of(seed, 1), weather);
         for key in ["a/1", "a/2", "changing", "z/1", "z/2"] {
@@ -170,7 +177,7 @@ fn bytes_that_may_still_arrive_are_waited_for_before_newer_ones_are_written() {
 
 #[test]
 fn in_foul_weather_a_split_walk_sees_every_key_once() {
-    let slices = seeds::each(seeds::wanted(0..40), |seed| async move {
+    let slices = seeds::each(seeds::wanted(0..25), |seed| async move {
         let mut simulation = Simulation::new(seed, Stage::wide, fates_of(seed, 1), Weather::foul());
         let first = simulation.begin("p1").await;
         simulation.until_end(&first).await;
@@ -183,12 +190,13 @@ fn in_foul_weather_a_split_walk_sees_every_key_once() {
         assert_eq!((again.listed, again.skipped), (40, 40), "{again:?}");
         report.slices.max(again.slices)
     });
-    assert!(slices.iter().any(|slices| *slices > 1), "{slices:?}");
+    let is_split = slices.iter().any(|slices| *slices > 1);
+    assert!(is_split || slices.len() < MANY, "{slices:?}");
 }
 
 #[test]
 fn what_the_application_wrote_at_the_target_after_t2_stays() {
-    seeds::each(seeds::wanted(0..40), |seed| async move {
+    seeds::each(seeds::wanted(0..25), |seed| async move {
         let mut simulation = small(seed, &fates_of(seed, 1), Weather::foul());
         for key in ["z/1", "large", "a/2"] {
             // Later a request may be on its way already: that window is named in the documents.
