@@ -147,7 +147,7 @@ async fn after_two_deaths_one_object_is_taken_at_a_time_and_the_deadly_one_is_na
     let objects = keys.map(|key| planned(key, &bench.source.put(key, "text"))).into();
     let task = bench.plan_batch(objects).await;
     let (_, message) = bench.copiers.take_first().unwrap();
-    for death in 0..4 {
+    for death in 0..5 {
         let claim = bench.ledger.take_task(&task, &dying(&bench, death)).await.unwrap();
         let TaskClaim::Mine(claimed) = claim else { panic!("{claim:?}") };
         assert_eq!(claimed.row.is_careful(), death >= 2);

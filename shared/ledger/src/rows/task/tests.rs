@@ -80,9 +80,9 @@ fn a_worker_that_lost_its_lease_finishes_nothing() {
 }
 
 #[test]
-fn an_object_in_work_at_two_deaths_is_poison_and_the_rest_is_not() {
+fn an_object_in_work_at_three_deaths_is_poison_and_the_rest_is_not() {
     let mut row = planned();
-    for death in 0..5 {
+    for death in 0..6 {
         let (taken, hold) = take(&row, &format!("w{death}"), death * 100);
         assert_eq!(taken.is_careful(), death >= 2);
         row = taken;
