@@ -207,6 +207,7 @@ fn slice_row() -> SliceRow {
         hops: 2,
         idle_hops: 1,
         reason: Some("because".to_owned()),
+        reminder: None,
         ..SliceRow::new(SliceId::root(), Some(Key::from("a")), Some(Key::from("m%")))
     }
 }
@@ -231,6 +232,7 @@ fn task_row() -> TaskRow {
         planned_at: Timestamp(1_763_800_000_600),
         started_at: Some(Timestamp(1_763_800_001_000)),
         ended_at: Some(Timestamp(1_763_800_002_000)),
+        reminder: None,
     }
 }
 
@@ -266,6 +268,8 @@ fn upload_row() -> UploadRow {
         target_etag: Some(ETag::new("target-8192")),
         proof: Some(Grade::A),
         requests: requests(),
+        attempts: 0,
+        fruitless: 0,
     }
 }
 

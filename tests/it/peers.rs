@@ -18,23 +18,17 @@ use futures::FutureExt;
 use ossferry_core::report::Report;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::rows::{PassKind, PassState};
-use ossferry_tests::drive::{Drive, Weather};
-use ossferry_tests::faulty::Fates;
+use ossferry_tests::drive::Drive;
 use ossferry_tests::wire::Fault;
 use ossferry_tests::world::World;
 
 /// `run --json` of the job file in the folder.
 const RUN: [&str; 4] = ["run", "--job", "job.toml", "--json"];
 
-/// The job at work, with nothing that goes wrong by itself.
-fn drive(world: &World) -> Drive {
-    world.drive(&Fates::kind(), Weather::default())
-}
-
 /// One pass to its end, of which everything must hold.
 async fn pass(drive: &mut Drive, world: &World, id: &str, kind: Option<PassKind>) -> Report {
     let pass = drive.begin(id, kind).await;
-    drive.until_end(&pass, &world.oss).await;
+    drive.until_end(&pass).await;
     drive.check(&pass, &world.oss, &world.expected).await
 }
 

@@ -8,9 +8,13 @@ use async_trait::async_trait;
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::ports::{Delivery, Outgoing, Queue, Receipt, Sent};
 use ossferry_core::time::{Clock, Timestamp};
+use tokio::time::{Instant, sleep};
 
 /// Messages that one send takes: few, so that batches are cut.
 const BATCH_MAX: usize = 10;
+
+/// A receiver that waits looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A message that waits.
 #[derive(Clone, Debug)]
@@ -21,6 +25,13 @@ pub struct Letter {
     pub visible_at: Timestamp,
     number: u64,
     receive_count: u32,
+}
+
+impl Letter {
+    /// Of its last delivery.
+    fn receipt(&self) -> Receipt {
+        Receipt(format!("{}/{}", self.number, self.receive_count))
+    }
 }
 
 /// Messages in memory. Clones are one queue.
@@ -101,6 +112,22 @@ impl Post {
         Some(letters.waiting.swap_remove(index))
     }
 
+    fn receive_now(&self, messages_max: usize, visibility: Duration) -> Vec<Delivery> {
+        let now = (self.clock)();
+        let mut letters = self.letters();
+        let visible = letters.waiting.iter_mut().filter(|letter| letter.visible_at <= now);
+        let received = visible.take(messages_max).map(|letter| {
+            letter.visible_at = now.plus(visibility);
+            letter.receive_count += 1;
+            Delivery {
+                body: letter.body.clone(),
+                receipt: letter.receipt(),
+                receive_count: letter.receive_count,
+            }
+        });
+        received.collect()
+    }
+
     /// Puts a message in again, to be delivered after this.
     pub fn put_back(&self, body: String, delay: Duration) {
         let visible_at = (self.clock)().plus(delay);
@@ -135,28 +162,22 @@ impl Queue for Post {
         &self,
         messages_max: usize,
         visibility: Duration,
-        _wait: Duration,
+        wait: Duration,
     ) -> Result<Vec<Delivery>, PortError> {
-        let now = (self.clock)();
-        let mut letters = self.letters();
-        let visible = letters.waiting.iter_mut().filter(|letter| letter.visible_at <= now);
-        let received = visible.take(messages_max).map(|letter| {
-            letter.visible_at = now.plus(visibility);
-            letter.receive_count += 1;
-            Delivery {
-                body: letter.body.clone(),
-                receipt: Receipt(letter.number.to_string()),
-                receive_count: letter.receive_count,
+        let until = Instant::now() + wait;
+        loop {
+            let received = self.receive_now(messages_max, visibility);
+            if !received.is_empty() || Instant::now() >= until {
+                return Ok(received);
             }
-        });
-        Ok(received.collect())
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<Receipt, PortError> {
         let until = (self.clock)().plus(visibility);
         let mut letters = self.letters();
-        let found =
-            letters.waiting.iter_mut().find(|letter| letter.number.to_string() == receipt.0);
+        let found = letters.waiting.iter_mut().find(|letter| letter.receipt() == *receipt);
         let Some(letter) = found else {
             return Err(PortError::new(ErrorKind::PreconditionFailed, "extend: not held"));
         };
@@ -165,7 +186,7 @@ impl Queue for Post {
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), PortError> {
-        self.letters().waiting.retain(|letter| letter.number.to_string() != receipt.0);
+        self.letters().waiting.retain(|letter| letter.receipt() != *receipt);
         Ok(())
     }
 }

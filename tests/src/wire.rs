@@ -23,10 +23,11 @@ use ossferry_core::key::Key;
 use ossferry_http::percent::{Plus, decode};
 use tokio::time::Instant;
 
-use self::answers::{Broken, error, range_shortened, shortened, with_body};
+use self::answers::{Broken, corrupted, error, range_shortened, shortened, with_body};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Answer = Response<UnsyncBoxBody<Bytes, Failure>>;
+type Body = UnsyncBoxBody<Bytes, Failure>;
+type Answer = Response<Body>;
 
 /// What happens to one request.
 #[derive(Clone)]
@@ -56,6 +57,8 @@ pub enum Fault {
     RangeShortened(u64),
     /// `x-oss-hash-crc64ecma` is another.
     WrongCrc,
+    /// Executed with one byte of the request's body changed.
+    BodyCorrupted,
     /// Executed as it is, after this has run.
     After(Hook),
 }
@@ -74,6 +77,8 @@ pub struct Rule {
     pub from: u64,
     /// How many.
     pub times: u64,
+    /// Of those, each how manieth.
+    pub every: u64,
     /// What happens.
     pub fault: Fault,
 }
@@ -81,7 +86,7 @@ pub struct Rule {
 impl Rule {
     /// For the first request of an operation, whatever its key.
     pub fn first(operation: &'static str, fault: Fault) -> Self {
-        Self { operation, key: None, from: 1, times: 1, fault }
+        Self { operation, key: None, from: 1, times: 1, every: 1, fault }
     }
 
     /// The same for one key only.
@@ -95,6 +100,13 @@ impl Rule {
     #[must_use]
     pub fn at(mut self, from: u64, times: u64) -> Self {
         (self.from, self.times) = (from, times);
+        self
+    }
+
+    /// For every so manieth request, from the first on.
+    #[must_use]
+    pub fn every(mut self, every: u64) -> Self {
+        (self.times, self.every) = (u64::MAX, every);
         self
     }
 }
@@ -138,7 +150,7 @@ impl Drop for InFlight {
 #[derive(Clone)]
 enum Upstream {
     Emulator(Emulator),
-    Server(Box<Client<HttpConnector, Incoming>>, SocketAddr),
+    Server(Box<Client<HttpConnector, Body>>, SocketAddr),
 }
 
 /// Stands before a server and passes on what comes.
@@ -261,7 +273,8 @@ fn fault_of(script: &Mutex<Script>, parts: &Parts) -> Option<Fault> {
             continue;
         }
         *matched += 1;
-        if found.is_none() && *matched >= rule.from && *matched - rule.from < rule.times {
+        let place = matched.checked_sub(rule.from).filter(|place| *place < rule.times);
+        if found.is_none() && place.is_some_and(|place| place % rule.every == 0) {
             found = Some(rule.fault.clone());
         }
     }
@@ -301,6 +314,10 @@ async fn pass(
         }
         _ => {}
     }
+    let body = match fault {
+        Some(Fault::BodyCorrupted) => corrupted(body).await?,
+        _ => body.map_err(Into::into).boxed_unsync(),
+    };
     let answer = execute(upstream, Request::from_parts(parts, body)).await?;
     Ok(match fault {
         Some(Fault::AnswerLost) => {
@@ -326,7 +343,7 @@ async fn pass(
     })
 }
 
-async fn execute(upstream: &Upstream, request: Request<Incoming>) -> Result<Answer, Failure> {
+async fn execute(upstream: &Upstream, request: Request<Body>) -> Result<Answer, Failure> {
     match upstream {
         Upstream::Emulator(emulator) => {
             let answer = emulator.handle(request).await;

@@ -73,8 +73,8 @@ impl World {
         world
     }
 
-    /// Small objects, an empty one, an odd key, an object of six ranges, and one of each kind that is
-    /// overwritten when it is first read.
+    /// Small objects, an empty one, an odd key, an object of six ranges, and one that is overwritten
+    /// when it is first read.
     pub async fn small() -> Self {
         let mut world = Self::empty().await;
         for (key, size) in [
@@ -88,7 +88,7 @@ impl World {
         ] {
             world.put(&Key::from(key), size).await;
         }
-        world.put_changing(&Key::from("changing"), 500, 1).await;
+        world.put_changing(&Key::from("changing"), 500).await;
         world
     }
 
@@ -112,33 +112,17 @@ impl World {
         self.expected.insert(key.clone(), bytes);
     }
 
-    /// Writes an object at the source that is overwritten by another version of the same size
-    /// whenever it is read, so many times.
-    pub async fn put_changing(&mut self, key: &Key, size: usize, times: u64) {
-        self.put_changing_from(key, size, 1, times).await;
-    }
-
-    /// The same from a later reading on.
-    pub async fn put_changing_from(&mut self, key: &Key, size: usize, from: u64, times: u64) {
+    /// Writes an object at the source that is overwritten by another version of the same size when it
+    /// is first read.
+    pub async fn put_changing(&mut self, key: &Key, size: usize) {
         self.put(key, size).await;
-        // A reading waits for the overwriting that an earlier one has set off.
-        let readings = Arc::new(tokio::sync::Mutex::new(0));
-        let (origin, written) = (self.oss.origin(), key.clone());
+        let last = fixtures::bytes_of(key, 2, size);
+        let (origin, written, bytes) = (self.oss.origin(), key.clone(), last.clone());
         let hook: Hook = Arc::new(move || {
-            let (origin, key, readings) = (origin.clone(), written.clone(), Arc::clone(&readings));
-            async move {
-                let mut reading = readings.lock().await;
-                *reading += 1;
-                if (from..from + times).contains(&*reading) {
-                    let version = 2 + *reading - from;
-                    origin.put(&key, &fixtures::bytes_of(&key, version, size)).await;
-                }
-            }
-            .boxed()
+            let (origin, key, bytes) = (origin.clone(), written.clone(), bytes.clone());
+            async move { drop(origin.put(&key, &bytes).await) }.boxed()
         });
-        let rule = Rule::first("GetObject", Fault::After(hook)).of_key(key);
-        self.oss.wire().rule(rule.at(1, u64::MAX));
-        let last = fixtures::bytes_of(key, 1 + times, size);
+        self.oss.wire().rule(Rule::first("GetObject", Fault::After(hook)).of_key(key));
         self.expected.insert(key.clone(), last);
     }
 
@@ -165,8 +149,13 @@ impl World {
         }
     }
 
-    /// The job at work.
-    pub fn drive(&self, fates: &Fates, weather: Weather) -> Drive {
+    /// The job at work, with nothing that goes wrong by itself.
+    pub fn drive(&self) -> Drive {
+        self.drive_under(&Fates::kind(), Weather::default())
+    }
+
+    /// The job at work, under these fates of its ports and this weather.
+    pub fn drive_under(&self, fates: &Fates, weather: Weather) -> Drive {
         let job = self.job.clone();
         Drive::new(job, self.source(), self.target(), &self.clock, fates, weather)
     }

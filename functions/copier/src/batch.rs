@@ -126,6 +126,10 @@ async fn copy_side_by_side(
 }
 
 /// One object at a time, each noted before it is begun: workers have died at this batch.
+///
+/// An object at which one died already waits until the others are done and recorded. So it is alone
+/// when it is suspected again: who is killed by chance, and begins anew at the same place, accuses
+/// nobody.
 async fn copy_carefully(
     session: &Session,
     work: &PassWork,
@@ -133,7 +137,9 @@ async fn copy_carefully(
     due: &[Due<'_>],
     outcomes: &mut Outcomes,
 ) -> Result<(), CopyError> {
-    for &(index, object, forbid) in due {
+    let is_suspect = |(index, ..): &&Due<'_>| claimed.row.deaths.contains(index);
+    let (suspects, others): (Vec<&Due<'_>>, Vec<_>) = due.iter().partition(is_suspect);
+    for &&(index, object, forbid) in if others.is_empty() { &suspects } else { &others } {
         if session.is_closing() {
             break;
         }
@@ -162,7 +168,8 @@ async fn record(
         .iter()
         .map(|(_, trouble)| Session::hand_back_pause(fruitless, trouble))
         .max()
-        .unwrap_or(Duration::ZERO);
+        .unwrap_or(Duration::ZERO)
+        .max(session.doubt_pause());
     let requests = session.take_requests();
     let ledger = &session.ledger;
     let state = ledger.record_task(claimed, &results, requests, retry_after, work.window()).await?;

@@ -23,12 +23,17 @@ pub(crate) async fn finish_upload(
     task: &TaskRef,
     upload: UploadRow,
 ) -> Result<Handled, CopyError> {
+    let generation = upload.generation;
     let finished = finish(copier, session, task, upload);
-    match timeout_at(session.cut_off_at, finished).await {
+    let handled = match timeout_at(session.cut_off_at, finished).await {
         Ok(handled) => handled,
         // The row may be held: whoever comes after this lease goes on.
         Err(_) => Ok(session.after_own_lease()),
+    };
+    if !matches!(handled, Ok(Handled::Done)) {
+        session.ledger.put_off_upload(task, generation, &session.claimant.owner).await?;
     }
+    handled
 }
 
 async fn finish(
@@ -71,6 +76,12 @@ async fn finish(
     let completion = Completion::new(session, &work, task, &row, target_now).await?;
     match completion {
         None => Ok(Handled::Done),
+        Some(completion) if row.is_poison() => {
+            completion.end_in_vain("workers died while this object was put together").await
+        }
+        Some(completion) if row.is_out_of_patience() => {
+            completion.end_in_vain("could not be put together, over many invocations").await
+        }
         // Whoever held it before was giving it up while ranges were at work.
         Some(completion) if !all_done => completion.give_up(AbortReason::Vanished).await,
         Some(completion) => completion.run().await,

@@ -301,6 +301,21 @@ impl<'a> Completion<'a> {
         Ok(self.give_up(reason).await?)
     }
 
+    /// Fails the object by name, unless it stands at the target all the same.
+    pub(crate) async fn end_in_vain(&self, reason: &str) -> Result<Handled, CopyError> {
+        if !self.row.is_deadly()
+            && let Ok(Some(found)) = self.head().await
+            && let Ok(Some(verified)) = self.same(&found)
+        {
+            return match self.adopt(verified, found).await {
+                Ok(handled) => Ok(handled),
+                Err(Halt::Copy(error)) => Err(error),
+                Err(Halt::Trouble(trouble)) => Ok(self.large().put_off(&trouble)),
+            };
+        }
+        self.conclude(Outcome::Failed, reason).await
+    }
+
     pub(crate) async fn give_up(&self, reason: AbortReason) -> Result<Handled, CopyError> {
         self.large().give_up(reason, Some(&self.hold)).await
     }

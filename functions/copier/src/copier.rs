@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::batch::copy_batch;
 use crate::line::Line;
 use crate::parts::copy_range;
-use crate::session::{PassWork, Session};
+use crate::session::{LOOK_AGAIN_MIN, PassWork, Session};
 
 /// Times and counts of a copier that no job decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +121,11 @@ impl Copier {
                 // Whoever holds it now has a message of its own.
                 tracing::info!(%lost, message = %message.to_text(), "copier: work was taken over");
                 Ok(Handled::Done)
+            }
+            Err(CopyError::Ledger(LedgerError::TimeUp)) => {
+                // Nobody may have it now: whoever comes next finds out.
+                tracing::warn!(message = %message.to_text(), "copier: the lease ran out");
+                Ok(Handled::Later(LOOK_AGAIN_MIN))
             }
             handled => handled,
         }

@@ -86,7 +86,7 @@ impl LargeObject<'_> {
     }
 
     /// The target does not answer: whoever comes after this lease goes on.
-    fn put_off(&self, trouble: &Trouble) -> Handled {
+    pub(crate) fn put_off(&self, trouble: &Trouble) -> Handled {
         tracing::warn!(task = %self.task, %trouble, "copy range: end of the attempt put off");
         self.session.after_own_lease()
     }
@@ -118,7 +118,11 @@ pub(crate) async fn conclude_unheld(
             let work = copier.work_of(ledger.pass(task.pass()).await?)?;
             let hold = Hold { owner: session.claimant.owner.clone(), fence: row.lease.fence };
             let taken = LargeObject { session, task, upload: &row, target_key };
-            taken.conclude(&work, &hold, outcome, reason).await
+            let handled = taken.conclude(&work, &hold, outcome, reason).await;
+            if !matches!(handled, Ok(Handled::Done)) {
+                ledger.put_off_upload(task, generation, &hold.owner).await?;
+            }
+            handled
         }
     }
 }

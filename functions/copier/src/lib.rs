@@ -8,6 +8,7 @@ mod batch;
 mod complete;
 mod completion;
 mod copier;
+mod doubt;
 mod flight;
 mod giving_up;
 mod line;

@@ -12,6 +12,7 @@ use ossferry_core::ports::{ObjectBody, OpenObject};
 use ossferry_core::proof::{Held, Streamed, Verified, check};
 use ossferry_ledger::lists::{Expected, ObjectResult, PlannedObject};
 
+use crate::doubt::Doubt;
 use crate::proof::{digests_of_put, same_bytes};
 use crate::reaction::{Reaction, Trouble, reaction};
 use crate::session::{PassWork, Session};
@@ -141,6 +142,8 @@ impl ObjectCopy<'_> {
                 self.step = Step::Look;
                 None
             }
+            // The old bytes may still arrive: the new ones are not written before that is over.
+            Reaction::Changed if self.may_be_ours => Some(Ended::Back(trouble)),
             Reaction::Changed => {
                 self.tries.changes += 1;
                 if self.tries.changes >= CHANGES_MAX {
@@ -217,7 +220,9 @@ impl ObjectCopy<'_> {
         let carried = self.carried(&info);
         let options = &carried.options;
         let (body, tap) = self.tap(body, &info);
+        let doubt = Doubt::of(self.session, &tap);
         let put = self.session.target.put(&self.target_key, options, self.size, body).await;
+        doubt.settle(&put);
         if let Some(streamed) = tap.whole() {
             self.read = Some(WholeRead { source: info.digests, streamed });
         }

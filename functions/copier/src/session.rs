@@ -1,7 +1,7 @@
 //! One invocation: its time, its counted ports, and how it ends a pass.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ossferry_core::job::Job;
@@ -9,6 +9,7 @@ use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Source, Target};
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::lease::Claimant;
 use ossferry_ledger::rows::{PassRow, PassState};
@@ -22,7 +23,7 @@ use crate::line::{Line, rate};
 use crate::reaction::Trouble;
 
 /// A message is never delivered again sooner: whoever holds the work needs time to do it.
-const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 /// The pause before the rest is taken again after a transient error; four times as long after each
 /// further claim in vain. With [`HAND_BACK_MAX`] six of them make about half an hour.
@@ -74,6 +75,8 @@ pub(crate) struct Session {
     pub(crate) cut_off_at: Instant,
     /// Bytes of objects that have passed.
     pub(crate) passed_bytes: Arc<AtomicU64>,
+    /// Whether a PUT of a whole object may still take effect after it was given up.
+    pub(crate) in_doubt: AtomicBool,
     began_at: Instant,
     line: Arc<Line>,
     /// By the ledger's clock, which goes on while a process is frozen.
@@ -88,17 +91,20 @@ impl Session {
         let claimant = parts.ledger.claimant_of(invocation);
         let left = invocation.deadline.since(claimant.now);
         let now = tokio::time::Instant::now();
+        let (target, clock) = (Arc::clone(&parts.target), parts.ledger.clock());
+        let target = TimelyTarget::new(target, clock, invocation.deadline);
         let before_end = |margin: Duration| now + left.saturating_sub(margin);
         Self {
-            ledger: parts.ledger.clone(),
+            ledger: parts.ledger.within(invocation),
             source: parts.source.metered(Arc::clone(&source_meter)),
-            target: parts.target.metered(Arc::clone(&target_meter)),
+            target: target.metered(Arc::clone(&target_meter)),
             in_flight: Arc::clone(&parts.in_flight),
             options: parts.options,
             closing_at: before_end(parts.options.stop_margin.min(left / 4)),
             cut_off_at: before_end(parts.options.record_margin.min(left / 8)),
             claimant,
             passed_bytes: Arc::default(),
+            in_doubt: AtomicBool::new(false),
             began_at: now,
             line,
             deadline: invocation.deadline,
@@ -159,6 +165,16 @@ impl Session {
     /// The message is to come again when this invocation's own leases have ended.
     pub(crate) fn after_own_lease(&self) -> Handled {
         self.later(self.claimant.lease_until)
+    }
+
+    /// How long what goes back is left alone at least: where a PUT may still take effect, until nothing
+    /// of this invocation can be on its way any more.
+    pub(crate) fn doubt_pause(&self) -> Duration {
+        if self.in_doubt.load(Ordering::Relaxed) {
+            self.claimant.lease_until.since(self.ledger.now())
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Waits before another attempt: full jitter, but never less than the service asked for. Says

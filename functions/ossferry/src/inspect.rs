@@ -225,6 +225,7 @@ mod tests {
             planned_at: Timestamp(0),
             started_at: None,
             ended_at: None,
+            reminder: None,
         };
         let text = printed(true, &lines::task(&task, &row));
         assert_eq!(text.matches('\n').count(), 1);

@@ -24,8 +24,9 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use ossferry_core::ports::{Source, Target};
+use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::messages::Message;
-use ossferry_ledger::{Handled, Invocation, Ledger};
+use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
 
 pub use begin::Trigger;
 pub use ended::Cleared;
@@ -54,14 +55,30 @@ pub struct Planner {
     source: Arc<dyn Source>,
     target: Arc<dyn Target>,
     appetite: Appetite,
-    plans: PassPlans,
+    plans: Arc<PassPlans>,
 }
+
+/// A message whose invocation ran out of time is looked at again after this.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Planner {
     /// A planner over these parts.
     pub fn new(parts: PlannerParts) -> Self {
         let PlannerParts { ledger, source, target, appetite } = parts;
-        Self { ledger, source, target, appetite, plans: PassPlans::default() }
+        Self { ledger, source, target, appetite, plans: Arc::default() }
+    }
+
+    /// The same planner for one invocation: once its time is up it changes nothing at the target, and
+    /// nothing in the ledger once its leases have ended.
+    fn within(&self, invocation: &Invocation) -> Self {
+        let (target, clock) = (Arc::clone(&self.target), self.ledger.clock());
+        Self {
+            ledger: self.ledger.within(invocation),
+            source: Arc::clone(&self.source),
+            target: Arc::new(TimelyTarget::new(target, clock, invocation.deadline)),
+            appetite: Arc::clone(&self.appetite),
+            plans: Arc::clone(&self.plans),
+        }
     }
 
     /// Works on one message of the planners' queue, until it is done or the invocation's deadline
@@ -73,13 +90,21 @@ impl Planner {
         message: &Message,
         invocation: &Invocation,
     ) -> Result<Handled, PlanError> {
+        let this = self.within(invocation);
         // Boxed, so that a host's compiler sees that the work may move between threads.
-        match message {
-            Message::Slice(slice) => self.walk_slice(slice, invocation).boxed().await,
-            Message::Upload(task) => self.open_upload(task, invocation).boxed().await,
+        let handled = match message {
+            Message::Slice(slice) => this.walk_slice(slice, invocation).boxed().await,
+            Message::Upload(task) => this.open_upload(task, invocation).boxed().await,
             Message::Task(_) | Message::Range { .. } => {
                 Err(PlanError::NotForPlanners(message.to_text()))
             }
+        };
+        match handled {
+            Err(PlanError::Ledger(LedgerError::TimeUp)) => {
+                tracing::warn!(message = %message.to_text(), "planner: the lease ran out");
+                Ok(Handled::Later(LOOK_AGAIN))
+            }
+            handled => handled,
         }
     }
 }

@@ -126,9 +126,26 @@ impl Planner {
                     source_meter,
                     target_meter,
                 };
+                if attempt.row.is_poison() {
+                    return Ok(self.end_poisoned(&attempt).await?);
+                }
                 self.attempt(attempt, invocation).await
             }
         }
+    }
+
+    /// Planners died while they opened the upload, one after the other: the object is failed by name.
+    async fn end_poisoned(&self, attempt: &Attempt) -> Result<Handled, LedgerError> {
+        let Attempt { task, row, earlier, plan, target, .. } = attempt;
+        let planned: TaskRow = self.ledger.expect(&task_row(task)).await?;
+        let target_key = plan.job.target_key(&planned.first_key);
+        if let Some(key) = target_key.filter(|_| !row.is_deadly())
+            && let Err(error) = clear(target.as_ref(), &key, row, earlier, plan.context.t2).await
+        {
+            tracing::warn!(%task, %error, "an unfinished upload may be left at the target");
+        }
+        let reason = "workers died while the upload of this object was opened";
+        self.conclude(attempt, (Outcome::Failed, reason.to_owned())).await
     }
 
     async fn attempt(

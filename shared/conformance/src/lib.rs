@@ -10,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
+pub mod memory;
 mod objects;
 pub mod queue;
 pub mod source;

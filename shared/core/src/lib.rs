@@ -20,3 +20,4 @@ pub mod since;
 pub mod splitting;
 pub mod sums;
 pub mod time;
+pub mod timely;

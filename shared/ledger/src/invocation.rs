@@ -30,6 +30,14 @@ pub enum Handled {
 }
 
 impl Ledger {
+    /// The same ledger for one invocation: nothing is written or sent through it once its leases have
+    /// ended. A process that stood still meanwhile finds out before it does harm.
+    #[must_use]
+    pub fn within(&self, invocation: &Invocation) -> Self {
+        let write_until = Some(self.claimant_of(invocation).lease_until);
+        Self { write_until, ..self.clone() }
+    }
+
     /// The claimant of an invocation.
     pub fn claimant_of(&self, invocation: &Invocation) -> Claimant {
         let now = self.now();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, PortError};
 use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
-use ossferry_core::time::Clock;
+use ossferry_core::time::{Clock, Timestamp};
 
 use crate::codec::{TypedRow, Unreadable, decode, encode};
 use crate::ids::RowId;
@@ -40,6 +40,10 @@ pub enum LedgerError {
     /// Somebody else wrote the row in every one of many rounds.
     #[error("row {0} is too contended")]
     Contended(RowId),
+    /// The invocation's leases have ended: what it holds may be another's by now, and nothing more is
+    /// written for it.
+    #[error("the invocation's leases have ended")]
+    TimeUp,
     /// A law of the ledger does not hold: a defect, reported rather than counted.
     #[error("ledger is inconsistent: {0}")]
     Inconsistent(String),
@@ -67,6 +71,8 @@ pub struct Ledger {
     pub(crate) copier_queue: Arc<dyn Queue>,
     pub(crate) clock: Clock,
     pub(crate) known_dead: KnownDead,
+    /// Nothing is written or sent from this moment on.
+    pub(crate) write_until: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -79,12 +85,25 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        Self { table, planner_queue, copier_queue, clock, known_dead }
+        Self { table, planner_queue, copier_queue, clock, known_dead, write_until: None }
     }
 
     /// The ledger's clock.
-    pub fn now(&self) -> ossferry_core::time::Timestamp {
+    pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// What tells [`Ledger::now`].
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
+    }
+
+    /// Refuses where the invocation that this ledger is for may have lost what it held.
+    pub(crate) fn check_time(&self) -> Result<()> {
+        match self.write_until {
+            Some(until) if self.now() >= until => Err(LedgerError::TimeUp),
+            _ => Ok(()),
+        }
     }
 
     /// Whether nobody holds a row of this lease now.
@@ -207,6 +226,7 @@ impl Ledger {
                 Some(stored) => Condition::Revision(stored.revision),
                 None => Condition::Absent,
             };
+            self.check_time()?;
             match self.table.put(&row, condition).await {
                 Ok(Written::Done(_)) => return Ok((next, answer)),
                 Ok(Written::Refused(current)) => stored = current,

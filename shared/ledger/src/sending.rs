@@ -24,8 +24,33 @@ impl Ledger {
                 Message::Task(_) | Message::Range { .. } => copiers.push(outgoing),
             }
         }
-        send_all(self.planner_queue.as_ref(), planners).await?;
-        send_all(self.copier_queue.as_ref(), copiers).await?;
+        self.send_all(self.planner_queue.as_ref(), planners).await?;
+        self.send_all(self.copier_queue.as_ref(), copiers).await
+    }
+
+    async fn send_all(&self, queue: &dyn Queue, mut messages: Vec<Outgoing>) -> Result<()> {
+        let mut round = 0;
+        while !messages.is_empty() {
+            let mut refused = Vec::new();
+            for batch in messages.chunks(queue.batch_max()) {
+                self.check_time()?;
+                match queue.send(batch).await {
+                    Ok(sent) => refused.extend(sent.refused.iter().map(|at| batch[*at].clone())),
+                    Err(error) if error.is_transient() => refused.extend(batch.iter().cloned()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            round += 1;
+            if !refused.is_empty() {
+                if round == SEND_ROUNDS_MAX {
+                    let count = refused.len();
+                    let message = format!("send: the queue did not take {count} messages");
+                    return Err(PortError::new(ErrorKind::ServerError, message).into());
+                }
+                tokio::time::sleep(Duration::from_millis(50 << round)).await;
+            }
+            messages = refused;
+        }
         Ok(())
     }
 
@@ -70,31 +95,6 @@ fn interleave(messages: &mut Vec<Message>) {
         lanes[index % STRIDE].push(message);
     }
     messages.extend(lanes.into_iter().flatten());
-}
-
-async fn send_all(queue: &dyn Queue, mut messages: Vec<Outgoing>) -> Result<()> {
-    let mut round = 0;
-    while !messages.is_empty() {
-        let mut refused = Vec::new();
-        for batch in messages.chunks(queue.batch_max()) {
-            match queue.send(batch).await {
-                Ok(sent) => refused.extend(sent.refused.iter().map(|at| batch[*at].clone())),
-                Err(error) if error.is_transient() => refused.extend(batch.iter().cloned()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        round += 1;
-        if !refused.is_empty() {
-            if round == SEND_ROUNDS_MAX {
-                let count = refused.len();
-                let message = format!("send: the queue did not take {count} messages");
-                return Err(PortError::new(ErrorKind::ServerError, message).into());
-            }
-            tokio::time::sleep(Duration::from_millis(50 << round)).await;
-        }
-        messages = refused;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ const SETTLE_ROWS: u64 = 256;
 
 /// A slice as the walk over the tree finds it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "two of three are large, and lists of them are short"
+)]
 pub enum Branch {
     /// It will not change any more.
     Settled(DirectoryRow),

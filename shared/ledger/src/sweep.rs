@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::time::Timestamp;
 
-use crate::ids::{PassRef, SliceRef, TaskRef};
+use crate::ids::{PassRef, SliceRef, TaskRef, slice_row, task_row};
 use crate::ledger::{Ledger, Result};
 use crate::messages::Message;
 use crate::rows::{
@@ -26,6 +26,9 @@ pub struct Swept {
 impl Ledger {
     /// Sends again what is due and has no worker. `idle` is how long a task must have waited since it
     /// was planned before its message counts as lost.
+    ///
+    /// The row of the work notes when: a message that only waits in a long queue is sent again ever less
+    /// often, whatever the sweeps.
     pub async fn sweep(&self, pass: &PassRef, window: u64, idle: Duration) -> Result<Swept> {
         let mut swept = Swept::default();
         if self.pass(pass).await?.state.is_final() {
@@ -48,7 +51,10 @@ impl Ledger {
                     return Ok(swept);
                 }
                 Branch::Live(row) => {
-                    if !row.state.is_walked() && self.is_free(&row.lease) {
+                    if !row.state.is_walked()
+                        && self.is_free(&row.lease)
+                        && self.remind_slice(&slice, idle).await?
+                    {
                         due.push(Message::Slice(slice.clone()));
                         swept.slices += 1;
                     }
@@ -75,9 +81,22 @@ impl Ledger {
         let before = self.now().minus(idle);
         let mut due = Vec::new();
         for task in self.tasks(slice, row.settled_seq + 1, sent_seq).await? {
-            due.extend(self.due_of_task(slice, &task, before).await?);
+            let messages = self.due_of_task(slice, &task, before).await?;
+            if !messages.is_empty() && self.remind_task(&slice.task(task.seq), idle).await? {
+                due.extend(messages);
+            }
         }
         Ok(due)
+    }
+
+    async fn remind_slice(&self, slice: &SliceRef, idle: Duration) -> Result<bool> {
+        let now = self.now();
+        Ok(self.step::<SliceRow, _>(&slice_row(slice), |row| row.remind(idle, now)).await?.1)
+    }
+
+    async fn remind_task(&self, task: &TaskRef, idle: Duration) -> Result<bool> {
+        let now = self.now();
+        Ok(self.step::<TaskRow, _>(&task_row(task), |row| row.remind(idle, now)).await?.1)
     }
 
     async fn due_of_task(

@@ -330,6 +330,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// Notes that whoever opens or completes the upload lives, where that is `owner`.
+    pub async fn put_off_upload(&self, task: &TaskRef, generation: u64, owner: &str) -> Result<()> {
+        let id = upload_row(task, generation);
+        self.step::<UploadRow, _>(&id, |row| row.put_off(owner)).await?;
+        Ok(())
+    }
+
     /// Gives an attempt up; the next one begins after `delay`. Answers the row as it then stands.
     pub async fn abandon_upload(
         &self,

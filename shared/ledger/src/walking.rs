@@ -84,6 +84,7 @@ impl Ledger {
             planned_at: self.now(),
             started_at: None,
             ended_at: None,
+            reminder: None,
         };
         let entries = objects.len() as u64;
         self.put_list(&objects_row(task), hold.fence, entries, blob).await?;

@@ -174,7 +174,8 @@ fn absolute(path: &Path) -> Result<PathBuf, PortError> {
 /// What an error of SQLite means. `otherwise` is concluded where its code says nothing better.
 pub(crate) fn failure(what: &str, error: &rusqlite::Error, otherwise: Conclusion) -> PortError {
     let (cause, conclusion) = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => ("the disk is full", otherwise),
+        // It stays full until somebody makes room: waiting would only look like work.
+        Some(ErrorCode::DiskFull) => ("the disk is full", Conclusion::Refused),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             ("another process held the database too long", otherwise)
         }
@@ -230,7 +231,7 @@ mod tests {
         let (refused, written) =
             tokio::join!(table.put(&row, Condition::Absent), table.put(&small, Condition::Absent),);
         let refused = refused.unwrap_err();
-        assert_eq!((refused.kind, refused.conclusion), (ErrorKind::Storage, Conclusion::NotDone));
+        assert_eq!((refused.kind, refused.conclusion), (ErrorKind::Storage, Conclusion::Refused));
         assert!(refused.message.contains("full"), "{refused}");
         assert_eq!(written.unwrap(), Written::Done(1));
         limit(1_000_000).await.unwrap();

@@ -7,8 +7,6 @@ use futures::FutureExt;
 use ossferry_core::key::Key;
 use ossferry_core::report::Report;
 use ossferry_ledger::rows::PassState;
-use ossferry_tests::drive::Weather;
-use ossferry_tests::faulty::Fates;
 use ossferry_tests::fixtures;
 use ossferry_tests::oss::TARGET_BUCKET;
 use ossferry_tests::seaweedfs::SeaweedFs;
@@ -20,9 +18,9 @@ const SMALL: &str = "z/2";
 const LARGE: &str = "large";
 
 async fn moved(world: &World) -> Report {
-    let mut drive = world.drive(&Fates::kind(), Weather::default());
+    let mut drive = world.drive();
     let pass = drive.begin("p1", None).await;
-    drive.until_end(&pass, &world.oss).await;
+    drive.until_end(&pass).await;
     drive.check(&pass, &world.oss, &world.expected).await
 }
 
@@ -75,9 +73,9 @@ async fn a_refused_account_stops_the_pass_at_once_and_by_name() {
     let world = World::small().await;
     let fault = Fault::Forbidden("InvalidAccessKeyId");
     world.oss.wire().rule(Rule::first("PutObject", fault).at(1, u64::MAX));
-    let mut drive = world.drive(&Fates::kind(), Weather::default());
+    let mut drive = world.drive();
     let pass = drive.begin("p1", None).await;
-    let row = drive.until_end(&pass, &world.oss).await;
+    let row = drive.until_end(&pass).await;
     assert_eq!(row.state, PassState::Stopped);
     let reason = row.reason.unwrap();
     assert!(reason.contains("InvalidAccessKeyId") && reason.contains("SCRIPTED"), "{reason}");

@@ -14,7 +14,7 @@ use ossferry_tests::seaweedfs::SeaweedFs;
 use ossferry_tests::wire::{Fault, Hook, Rule, Wire};
 use ossferry_tests::world::World;
 
-use super::{RUN, drive, pass};
+use super::{RUN, pass};
 
 /// `cos_migrate_tool` loses the content type (`tencentyun/cos_migrate_tool_v5` issue 12), Data
 /// Transfer Hub disposition and expiry (`aws-solutions/data-transfer-hub-cli`, its opt-in
@@ -32,7 +32,7 @@ async fn headers_and_metadata_of_s3_arrive_with_a_whole_object_and_with_one_in_p
         bucket.put_with(&key, bytes.clone(), &headers).await;
         world.expected.insert(key, bytes);
     }
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     assert_eq!(report.copied, 2, "{report:?}");
     assert_eq!(world.oss.wire().count("UploadPart"), 3);
     for name in ["whole", "in parts"] {

@@ -12,7 +12,7 @@ use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
 use ossferry_tests::world::World;
 
-use super::{RUN, drive, pass};
+use super::{RUN, pass};
 
 /// Data Transfer Hub and juicefs sync compare sizes alone (`aws-solutions/data-transfer-hub-cli`,
 /// `dth/job.go` L341; `juicedata/juicefs`, `pkg/sync/sync.go`); aws s3 sync, ossutil and coscli
@@ -53,7 +53,7 @@ async fn a_file_replaced_at_equal_size_with_its_date_set_back_is_copied_again() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_overwritten_at_equal_size_is_copied_again_whatever_its_size() {
     let mut world = World::small().await;
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     pass(&mut drive, &world, "p1", None).await;
     world.oss.wire().clear_rules();
     for name in ["z/1", "large"] {
@@ -72,7 +72,7 @@ async fn an_object_overwritten_at_equal_size_is_copied_again_whatever_its_size()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_lost_at_the_target_is_copied_again_though_it_was_recorded_as_copied() {
     let world = World::small().await;
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     pass(&mut drive, &world, "p1", None).await;
     for name in ["a/2", "large"] {
         world.oss.target().delete(&Key::from(name)).await;

@@ -14,7 +14,7 @@ use ossferry_tests::pages::Pages;
 use ossferry_tests::wire::{Fault, Hook, Rule};
 use ossferry_tests::world::World;
 
-use super::{RUN, drive, pass};
+use super::{RUN, pass};
 
 /// So few keys a page that a walk over some dozens of them is split.
 const FEW: Pages = Pages { keys_max: 4, has_gaps: false };
@@ -38,7 +38,7 @@ async fn objects_at_every_level_above_and_between_split_folders_arrive() {
     for key in &keys {
         world.put(&Key::from(key.as_str()), 9).await;
     }
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     let total = keys.len() as u64;
     assert_eq!((report.listed, report.copied), (total, total), "{report:?}");
     assert!(report.slices > 2, "nothing was split: {report:?}");
@@ -57,7 +57,7 @@ async fn more_folders_than_slices_and_messages_at_once_do_not_hang_the_walk() {
     for folder in 0..folders {
         world.put(&Key::from(format!("{folder:03}/only")), 1).await;
     }
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     assert_eq!((report.listed, report.copied), (200, 200), "{report:?}");
 }
 
@@ -75,7 +75,7 @@ async fn keys_of_any_characters_survive_the_splitting_of_their_range() {
         world.put(&Key::from(format!("\u{1}{number}")), 5).await;
     }
     let total = world.expected.len() as u64;
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     assert_eq!((report.listed, report.copied), (total, total), "{report:?}");
     assert!(report.slices > 1, "nothing was split: {report:?}");
 }
@@ -86,7 +86,7 @@ async fn keys_of_any_characters_survive_the_splitting_of_their_range() {
 async fn an_empty_page_in_the_middle_ends_the_listing_of_neither_end() {
     let mut world = World::wide().await;
     world.pages = Some(Pages { has_gaps: true, ..FEW });
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     let first = pass(&mut drive, &world, "p1", None).await;
     assert_eq!((first.listed, first.copied), (100, 100), "{first:?}");
     let again = pass(&mut drive, &world, "p2", None).await;
@@ -100,9 +100,9 @@ async fn a_range_of_keys_that_may_not_be_listed_is_no_success() {
     let world = World::wide().await;
     let refused = Rule::first("ListObjectsV2", Fault::Forbidden("AccessDenied")).at(14, u64::MAX);
     world.oss.wire().rule(refused);
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     let pass = drive.begin("p1", None).await;
-    let row = drive.until_end(&pass, &world.oss).await;
+    let row = drive.until_end(&pass).await;
     assert_eq!(row.state, PassState::Stopped, "{row:?}");
     assert!(row.reason.unwrap().contains("AccessDenied"));
     let listed = drive.ledger().status(&pass).await.unwrap().totals.walked.listed;
@@ -145,7 +145,7 @@ async fn an_object_added_behind_the_walk_is_taken_by_the_next_pass() {
         async move { drop(origin.put(&key, &content).await) }.boxed()
     });
     world.oss.wire().rule(Rule::first("ListObjectsV2", Fault::After(hook)).at(12, 1));
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     let first = pass(&mut drive, &world, "p1", None).await;
     assert_eq!((first.listed, first.copied), (100, 100), "{first:?}");
     world.expected.insert(late, bytes);

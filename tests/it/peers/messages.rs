@@ -8,7 +8,7 @@ use ossferry_tests::oss::TARGET_BUCKET;
 use ossferry_tests::wire::Rule;
 use ossferry_tests::world::World;
 
-use super::{cancelling, drive, pass};
+use super::{cancelling, pass};
 
 /// Data Transfer Hub never reads which messages of a batch the queue refused
 /// (`aws-solutions/data-transfer-hub-cli`, `dth/service.go` L185-209).
@@ -17,7 +17,7 @@ async fn a_message_that_the_queue_refuses_out_of_a_batch_is_sent_again() {
     let mut world = World::wide().await;
     world.job.limits.window_tasks = 40;
     let weather = Weather { refused: 300, seed: 5, ..Weather::default() };
-    let (mut drive, began) = (world.drive(&Fates::kind(), weather), world.clock.now());
+    let (mut drive, began) = (world.drive_under(&Fates::kind(), weather), world.clock.now());
     let report = pass(&mut drive, &world, "p1", None).await;
     assert_eq!((report.listed, report.copied), (100, 100), "{report:?}");
     let refused = drive.mishaps().refused;
@@ -36,7 +36,7 @@ async fn a_queue_that_takes_nothing_for_longer_than_a_sender_tries_loses_no_task
         // The first is of the pass's own slice; the next seven are of its tasks.
         if call == "queue.send" && (2..9).contains(&sends) { Fate::Fails } else { Fate::Works }
     });
-    let mut drive = world.drive(&fates, Weather::default());
+    let mut drive = world.drive_under(&fates, Weather::default());
     let report = pass(&mut drive, &world, "p1", None).await;
     assert_eq!((report.listed, report.copied), (8, 8), "{report:?}");
 }
@@ -59,7 +59,7 @@ async fn a_large_object_is_copied_in_parts_whatever_its_key_holds() {
     for key in keys {
         world.put(&Key::from(key), 250_000).await;
     }
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     let total = keys.len() as u64;
     assert_eq!((report.listed, report.copied), (total, total), "{report:?}");
     assert_eq!(world.oss.wire().count("UploadPart"), 3 * total);
@@ -78,11 +78,11 @@ async fn messages_of_a_cancelled_pass_write_nothing_during_the_next() {
     (world.job.limits.task_objects_max, world.job.limits.window_tasks) = (1, 10);
     // Every message comes again and again, through both passes.
     let weather = Weather { doubled: 1_000, seed: 3, ..Weather::default() };
-    let mut drive = world.drive(&Fates::kind(), weather);
+    let mut drive = world.drive_under(&Fates::kind(), weather);
     let first = drive.begin("p1", None).await;
     let cancel = cancelling(&drive, &first);
     world.oss.wire().rule(Rule::first("GetObject", cancel).at(4, 1));
-    drive.until_end(&first, &world.oss).await;
+    drive.until_end(&first).await;
     let early = world.oss.wire().count("PutObject");
     assert!((1..30).contains(&early), "{early} objects were written before it was cancelled");
 

@@ -12,7 +12,7 @@ use ossferry_tests::oss::Oss;
 use ossferry_tests::wire::{Fault, Rule};
 use ossferry_tests::world::World;
 
-use super::{RUN, drive, pass};
+use super::{RUN, pass};
 
 /// minio's batch replication reports success while the target is down (`minio/minio` issue 19276),
 /// azcopy while data is missing (`Azure/azure-storage-azcopy` issue 2743);
@@ -24,9 +24,9 @@ async fn while_the_target_takes_nothing_no_object_counts_as_copied_and_all_are_t
     for operation in ["PutObject", "UploadPart"] {
         world.oss.wire().rule(Rule::first(operation, Fault::Refused).at(1, u64::MAX));
     }
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     let down = drive.begin("p1", None).await;
-    drive.until_end(&down, &world.oss).await;
+    drive.until_end(&down).await;
     let report = drive.check(&down, &world.oss, &BTreeMap::new()).await;
     assert_eq!((report.copied, report.failed), (0, 8), "{report:?}");
     assert_eq!(report.exit_status(), 2);

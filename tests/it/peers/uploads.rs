@@ -7,7 +7,7 @@ use ossferry_tests::faulty::{Fate, Fates};
 use ossferry_tests::wire::{Fault, Rule};
 use ossferry_tests::world::World;
 
-use super::{cancelling, drive, pass};
+use super::{cancelling, pass};
 
 const LARGE_BYTES: usize = 6 * 102_400;
 
@@ -30,9 +30,9 @@ async fn uploads_of_keys_that_begin_alike_are_neither_resumed_nor_aborted() {
         initiations += u64::from(call == "target.initiate");
         if call == "target.initiate" && initiations == 1 { Fate::Lost } else { Fate::Works }
     });
-    let mut drive = world.drive(&fates, Weather::default());
+    let mut drive = world.drive_under(&fates, Weather::default());
     let pass = drive.begin("p1", None).await;
-    drive.until_end(&pass, &world.oss).await;
+    drive.until_end(&pass).await;
     assert!(fates.calls().contains(&"target.list_uploads"), "nothing was looked for");
     let open = world.oss.target().open_uploads().await;
     assert_eq!(open, ["larg", "large+", "large-2", "large/part"], "and our lost one is aborted");
@@ -55,7 +55,7 @@ async fn the_last_range_completes_an_upload_with_one_look_and_one_request() {
     let mut world = World::empty().await;
     world.put(&"large".into(), LARGE_BYTES).await;
     let weather = Weather { at_once: 6, ..Weather::default() };
-    let mut drive = world.drive(&Fates::kind(), weather);
+    let mut drive = world.drive_under(&Fates::kind(), weather);
     let report = pass(&mut drive, &world, "p1", None).await;
     assert_eq!(report.copied, 1, "{report:?}");
     let wire = world.oss.wire();
@@ -75,7 +75,7 @@ async fn a_part_that_never_gets_through_ends_as_a_failure_of_its_object_alone() 
     let rule = Rule::first("UploadPart", Fault::AnswerLost).at(3, u64::MAX);
     world.oss.wire().rule(rule);
     world.expected.remove(&large);
-    let report = pass(&mut drive(&world), &world, "p1", None).await;
+    let report = pass(&mut world.drive(), &world, "p1", None).await;
     assert_eq!((report.copied, report.failed), (1, 1), "{report:?}");
     assert_eq!(report.exit_status(), 2);
     assert!(!world.oss.target().objects().await.contains_key(&large));
@@ -89,11 +89,11 @@ async fn the_upload_of_a_pass_that_was_cancelled_is_aborted_though_its_object_is
     let large = Key::from("large");
     world.put(&large, LARGE_BYTES).await;
     world.put(&"small".into(), 10).await;
-    let mut drive = drive(&world);
+    let mut drive = world.drive();
     let first = drive.begin("p1", None).await;
     let cancel = cancelling(&drive, &first);
     world.oss.wire().rule(Rule::first("UploadPart", cancel).at(2, 1));
-    drive.until_end(&first, &world.oss).await;
+    drive.until_end(&first).await;
     assert_eq!(world.oss.target().open_uploads().await, ["large"], "what is to be cleared away");
 
     world.oss.origin().delete(&large).await;

@@ -1,4 +1,4 @@
-//! Answers that the script makes, shortens or breaks.
+//! Answers that the script makes, shortens or breaks, and bodies that it changes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Frame};
+use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{Answer, Failure};
@@ -30,6 +30,15 @@ pub(super) fn error(status: StatusCode, code: &str) -> Answer {
 
 fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Failure> {
     Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
+/// A request's body with its last byte changed.
+pub(super) async fn corrupted(body: Incoming) -> Result<UnsyncBoxBody<Bytes, Failure>, Failure> {
+    let mut bytes = body.collect().await?.to_bytes().to_vec();
+    if let Some(byte) = bytes.last_mut() {
+        *byte ^= 1;
+    }
+    Ok(full(bytes.into()))
 }
 
 pub(super) fn with_body(mut parts: http::response::Parts, bytes: Bytes) -> Answer {

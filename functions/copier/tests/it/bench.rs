@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ossferry_conformance::memory::MemoryTable;
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
 use ossferry_core::job::Job;
 use ossferry_core::meter::Requests;
@@ -22,7 +23,7 @@ use ossferry_ledger::{BeginPass, Begun, Handled, Invocation, Ledger, PassStatus,
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-use crate::memory::{MemoryQueue, MemoryTable};
+use crate::memory::MemoryQueue;
 use crate::scripted_source::{ScriptedSource, SourceObject};
 use crate::scripted_target::ScriptedTarget;
 

@@ -1,78 +1,14 @@
-//! A table and queues in memory: they need no threads, so that the paused clock moves only when every
-//! worker waits.
+//! Queues in memory: they need no threads, so that the paused clock moves only when every worker
+//! waits.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ossferry_core::error::PortError;
-use ossferry_core::ports::{
-    Condition, Delivery, Outgoing, Queue, Receipt, Row, RowPage, Sent, Table, Written,
-};
+use ossferry_core::ports::{Delivery, Outgoing, Queue, Receipt, Sent};
 use ossferry_ledger::messages::Message;
 use tokio::time::Instant;
-
-#[derive(Default)]
-pub(crate) struct MemoryTable {
-    rows: Mutex<BTreeMap<(String, String), Row>>,
-    /// Conditional writes that took effect, by the sort column's first word.
-    writes: Mutex<BTreeMap<String, u64>>,
-}
-
-impl MemoryTable {
-    /// Writes of rows of this kind since the last call.
-    pub(crate) fn take_writes(&self) -> BTreeMap<String, u64> {
-        std::mem::take(&mut self.writes.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl Table for MemoryTable {
-    fn row_bytes_max(&self) -> usize {
-        350_000
-    }
-
-    async fn get(&self, partition: &str, sort: &str) -> Result<Option<Row>, PortError> {
-        let id = (partition.to_owned(), sort.to_owned());
-        Ok(self.rows.lock().unwrap().get(&id).cloned())
-    }
-
-    async fn range(
-        &self,
-        partition: &str,
-        from: &str,
-        until: &str,
-        rows_max: usize,
-    ) -> Result<RowPage, PortError> {
-        let bounds =
-            (partition.to_owned(), from.to_owned())..(partition.to_owned(), until.to_owned());
-        let rows = self.rows.lock().unwrap();
-        let mut found: Vec<Row> =
-            rows.range(bounds).map(|(_, row)| row.clone()).take(rows_max.min(3) + 1).collect();
-        let more = found.len() > rows_max.min(3);
-        found.truncate(rows_max.min(3));
-        Ok(RowPage { rows: found, more })
-    }
-
-    async fn put(&self, row: &Row, condition: Condition) -> Result<Written, PortError> {
-        let mut rows = self.rows.lock().unwrap();
-        let id = (row.partition.clone(), row.sort.clone());
-        let stored = rows.get(&id);
-        let holds = match condition {
-            Condition::Absent => stored.is_none(),
-            Condition::Revision(revision) => stored.is_some_and(|row| row.revision == revision),
-        };
-        if !holds {
-            return Ok(Written::Refused(stored.cloned()));
-        }
-        let revision = stored.map_or(1, |row| row.revision + 1);
-        let kind = row.sort.split('/').next().unwrap_or_default().to_owned();
-        *self.writes.lock().unwrap().entry(kind).or_default() += 1;
-        rows.insert(id, Row { revision, ..row.clone() });
-        Ok(Written::Done(revision))
-    }
-}
 
 /// Messages and when each becomes visible.
 #[derive(Clone, Default)]

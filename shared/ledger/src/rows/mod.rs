@@ -3,6 +3,7 @@
 mod job;
 mod pass;
 mod range;
+mod reminder;
 mod slice;
 mod task;
 mod upload;
@@ -10,6 +11,7 @@ mod upload;
 pub use job::{JobRow, PassIndexRow};
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
 pub use range::{PartResult, RangeRow, RangeState};
+pub use reminder::Reminder;
 pub use slice::{
     Child, DirectoryRow, IDLE_HOPS_MAX, Progress, SliceClaim, SliceRow, SliceState, SplitRefused,
 };

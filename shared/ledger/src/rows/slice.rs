@@ -1,5 +1,7 @@
 //! The slice's row: a key range of the source listing, its cursor, its children and its window.
 
+use std::time::Duration;
+
 use ossferry_core::key::Key;
 use ossferry_core::sums::{Sum, Walked};
 use ossferry_core::time::Timestamp;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{TypedRow, json_text};
 use crate::ids::SliceId;
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
+use crate::rows::Reminder;
 
 /// Invocations in a row that may take a slice without moving its cursor before it is stopped.
 pub const IDLE_HOPS_MAX: u64 = 8;
@@ -98,6 +101,9 @@ pub struct SliceRow {
     /// Why it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When a sweep last sent its message again.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_text")]
+    pub reminder: Option<Reminder>,
 }
 
 impl TypedRow for SliceRow {}
@@ -165,6 +171,17 @@ impl SliceRow {
             hops: 0,
             idle_hops: 0,
             reason: None,
+            reminder: None,
+        }
+    }
+
+    /// Notes that a sweep sends the message again, if that is due. Answers whether it is.
+    pub fn remind(&self, idle: Duration, now: Timestamp) -> Change<Self, bool> {
+        match Reminder::next(self.reminder, idle, now) {
+            Some(reminder) if !self.state.is_walked() => {
+                Change::Write(Self { reminder: Some(reminder), ..self.clone() }, true)
+            }
+            _ => Change::Keep(false),
         }
     }
 
@@ -193,6 +210,7 @@ impl SliceRow {
             return Change::Write(row, SliceClaim::GivenUp);
         }
         row.idle_hops += 1;
+        row.reminder = None;
         row.state = SliceState::Walking;
         row.lease = self.lease.taken_by(claimant);
         Change::Write(row, SliceClaim::Mine)

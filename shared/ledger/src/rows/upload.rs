@@ -101,9 +101,26 @@ pub struct UploadRow {
     /// Requests made to open it.
     #[serde(with = "json_text")]
     pub requests: Requests,
+    /// Claims in a row of whose holders nothing was heard.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u64,
+    /// Completions in a row that their holders put off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fruitless: u64,
 }
 
 impl TypedRow for UploadRow {}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Claims in a row of which nothing was heard before the object is given up: workers died at it.
+const DEATHS_MAX: u64 = 4;
+
+/// Completions in a row that may be put off before the object is failed: as patient as a batch.
+const FRUITLESS_MAX: u64 = 6;
 
 /// A result of an upload stands under `generation` × this + fence: each holder's in a row of its own.
 const RESULT_FENCES: u64 = 1_000_000;
@@ -161,7 +178,33 @@ impl UploadRow {
             target_etag: None,
             proof: None,
             requests: Requests::default(),
+            attempts: 1,
+            fruitless: 0,
         }
+    }
+
+    /// Whether workers died while they opened it or put it together, one after the other.
+    pub fn is_poison(&self) -> bool {
+        self.attempts > DEATHS_MAX
+    }
+
+    /// Whether they die even of giving it up: then nothing is asked of the target any more.
+    pub fn is_deadly(&self) -> bool {
+        self.attempts > 2 * DEATHS_MAX
+    }
+
+    /// Whether it was put off so often that it has failed.
+    pub fn is_out_of_patience(&self) -> bool {
+        self.fruitless >= FRUITLESS_MAX
+    }
+
+    /// Notes that its holder lives, and leaves it to whoever comes after the lease: a request to
+    /// complete may still be on its way.
+    pub fn put_off(&self, owner: &str) -> Change<Self, ()> {
+        if self.attempts == 0 || self.lease.owner.as_deref() != Some(owner) {
+            return Change::Keep(());
+        }
+        Change::Write(Self { attempts: 0, fruitless: self.fruitless + 1, ..self.clone() }, ())
     }
 
     /// Takes over an opening whose planner is gone. `opening_at` stays: uploads begun since then may
@@ -193,6 +236,7 @@ impl UploadRow {
             source_crc64_ecma: opened.source_crc64_ecma.map(|crc| crc.to_string()),
             source_crc64_nvme: opened.source_crc64_nvme.map(|crc| crc.to_string()),
             requests: opened.requests.clone(),
+            attempts: 0,
             ..self.clone()
         };
         Ok(Change::Write(row, ()))
@@ -284,7 +328,7 @@ impl UploadRow {
         if self.lease.check(hold).is_err() {
             return Change::Keep(());
         }
-        Change::Write(Self { lease: self.lease.released(), ..self.clone() }, ())
+        Change::Write(Self { lease: self.lease.released(), attempts: 0, ..self.clone() }, ())
     }
 
     /// Gives the attempt up, unless it was completed; the next one is not to begin before `due`.
@@ -337,98 +381,10 @@ impl UploadRow {
         if !self.lease.is_free_for(claimant) {
             return Change::Keep(Taken::Leased(self.lease.until));
         }
-        let lease = self.lease.taken_by(claimant);
-        Change::Write(Self { state, lease, completing_at, ..self.clone() }, Taken::Mine)
+        let (lease, attempts) = (self.lease.taken_by(claimant), self.attempts + 1);
+        Change::Write(Self { state, lease, completing_at, attempts, ..self.clone() }, Taken::Mine)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-
-    fn claimant(owner: &str, now: i64) -> Claimant {
-        Claimant {
-            owner: owner.to_owned(),
-            now: Timestamp(now),
-            lease_until: Timestamp(now + 10),
-            known_dead: Arc::new(|_| false),
-        }
-    }
-
-    fn open() -> UploadRow {
-        let row = UploadRow::opening(1, &claimant("p", 0), Timestamp(5));
-        let opened = Opened {
-            upload_id: "u".to_owned(),
-            pinned_etag: ETag::new("e"),
-            size: 10,
-            part_bytes: 5,
-            range_parts: 1,
-            ranges: 2,
-            headers: ObjectHeaders::default(),
-            left_behind: None,
-            source_crc64_ecma: Some(u64::MAX),
-            source_crc64_nvme: None,
-            requests: Requests::default(),
-        };
-        let Ok(Change::Write(open, ())) = row.opened(&row.lease.hold().unwrap(), &opened) else {
-            panic!()
-        };
-        assert_eq!(open.source_crc64_ecma(), Some(u64::MAX));
-        assert_eq!(open.opened(&row.lease.hold().unwrap(), &opened), Ok(Change::Keep(())));
-        open
-    }
-
-    #[test]
-    fn one_copier_completes_and_another_only_after_its_lease() {
-        let Change::Write(first, Taken::Mine) =
-            open().claim_completing(&claimant("a", 0), Timestamp(100))
-        else {
-            panic!()
-        };
-        assert_eq!(
-            first.claim_completing(&claimant("b", 9), Timestamp(101)),
-            Change::Keep(Taken::Leased(Timestamp(10)))
-        );
-        let Change::Write(second, Taken::Mine) =
-            first.claim_completing(&claimant("b", 10), Timestamp(102))
-        else {
-            panic!()
-        };
-        assert_eq!(second.completing_at, Some(Timestamp(100)), "of the first who tried");
-        let late = first.lease.hold().unwrap();
-        assert!(second.completed(&late, 1, &ETag::new("t"), Grade::A).is_err());
-        let hold = second.lease.hold().unwrap();
-        let Ok(Change::Write(done, ())) = second.completed(&hold, 7, &ETag::new("t"), Grade::A)
-        else {
-            panic!()
-        };
-        let result = done.result().unwrap();
-        assert_eq!((result.crc64_ecma, done.result_fence()), (Some(7), 1_000_003));
-        let now = Timestamp(0);
-        assert!(second.aborted(AbortReason::Changed, None, now).is_err());
-    }
-
-    #[test]
-    fn a_completed_upload_is_not_aborted_and_an_aborted_one_keeps_its_reason() {
-        let now = Timestamp(0);
-        let late = UploadRow::opening(1, &claimant("p", 0), now).lease.hold().unwrap();
-        assert!(open().aborted(AbortReason::Ended, Some(&late), now).is_err(), "it lost it");
-        let Ok(Change::Write(gone, Some(AbortReason::Changed))) =
-            open().aborted(AbortReason::Changed, None, now)
-        else {
-            panic!()
-        };
-        assert_eq!(
-            gone.aborted(AbortReason::Ended, None, now),
-            Ok(Change::Keep(Some(AbortReason::Changed)))
-        );
-        let complete = UploadRow { state: UploadState::Complete, ..open() };
-        assert_eq!(complete.aborted(AbortReason::Changed, None, now), Ok(Change::Keep(None)));
-        let target_now = Timestamp(0);
-        assert_eq!(
-            complete.claim_completing(&claimant("a", 0), target_now),
-            Change::Keep(Taken::Over)
-        );
-    }
-}
+mod tests;
