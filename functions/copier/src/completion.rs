@@ -12,8 +12,8 @@ use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, Expected, PlannedObject};
-use ossferry_ledger::rows::{AbortReason, PartResult, TaskRow, UploadRow};
-use ossferry_ledger::{Handled, LEASE_MARGIN, LedgerError};
+use ossferry_ledger::rows::{AbortReason, AtTarget, Found, PartResult, TaskRow, UploadRow};
+use ossferry_ledger::{Handled, LedgerError};
 
 use crate::complete::end_of;
 use crate::copier::CopyError;
@@ -190,22 +190,26 @@ impl<'a> Completion<'a> {
     /// Whether a request to complete took effect whose answer nobody heard. `is_gone`: the target does
     /// not know the upload any more.
     async fn look_for_it(&self, is_gone: bool) -> Result<Handled, Halt> {
-        let began = self.row.completing_at.unwrap_or(self.target_now);
+        let (mut at_target, mut ours) = (AtTarget::Nothing, None);
         if let Some(found) = self.head().await? {
+            at_target = AtTarget::Another(found.last_modified);
             if let Some(verified) = self.same(&found)? {
-                return self.adopt(verified, found).await;
+                at_target = AtTarget::Ours;
+                ours = Some((verified, found));
             }
-            if found.last_modified.is_some_and(|time| time >= began) {
+        }
+        match (self.row.after_lost_answer(at_target, is_gone, self.target_now), ours) {
+            (Found::Completed, Some((verified, found))) => self.adopt(verified, found).await,
+            (Found::Overtaken, _) => {
                 let reason = "another object was written to the target while this one was put \
                               together there";
-                return Ok(self.conclude(Outcome::Kept, reason).await?);
+                Ok(self.conclude(Outcome::Kept, reason).await?)
             }
+            (Found::Vanished, _) => {
+                self.retake(AbortReason::Vanished, "the target lost the upload").await
+            }
+            (Found::Completed | Found::Unclear, _) => Ok(self.session.after_own_lease()),
         }
-        // OSS goes on with a request whose client has left, so that one look is not enough.
-        if is_gone && self.target_now >= began.plus(LEASE_MARGIN) {
-            return self.retake(AbortReason::Vanished, "the target lost the upload").await;
-        }
-        Ok(self.session.after_own_lease())
     }
 
     /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.

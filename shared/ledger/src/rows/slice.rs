@@ -9,6 +9,8 @@ use crate::codec::{TypedRow, json_text};
 use crate::ids::SliceId;
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
 
+mod window;
+
 /// Invocations in a row that may take a slice without moving its cursor before it is stopped.
 pub const IDLE_HOPS_MAX: u64 = 8;
 
@@ -41,7 +43,7 @@ impl SliceState {
 }
 
 /// A range split off. Kept for good in the parent: the tree of children tiles the key space.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Child {
     /// Its id.
     pub slice: SliceId,
@@ -52,7 +54,7 @@ pub struct Child {
 }
 
 /// `slice`: what a planner walks.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SliceRow {
     /// Its id.
     pub slice: SliceId,
@@ -166,6 +168,20 @@ impl SliceRow {
             idle_hops: 0,
             reason: None,
         }
+    }
+
+    /// Puts the row of a range that its parent names, unless it stands already.
+    pub fn born(
+        stored: Option<&Self>,
+        child: &Child,
+        upper_hint: Option<&Key>,
+    ) -> Change<Self, ()> {
+        if stored.is_some() {
+            return Change::Keep(());
+        }
+        let (slice, after) = (child.slice.clone(), Some(child.after.clone()));
+        let row = Self::new(slice, after, child.until.clone());
+        Change::Write(Self { upper_hint: upper_hint.cloned(), ..row }, ())
     }
 
     /// The last committed task; 0 where there is none.
@@ -314,7 +330,7 @@ impl SliceRow {
 
 /// `slice/<id>`: a settled slice in the directory of its pass. Only a cache of a row that will not
 /// change any more.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct DirectoryRow {
     /// The slice.
     pub slice: SliceId,
