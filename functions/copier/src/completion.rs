@@ -189,16 +189,18 @@ impl<'a> Completion<'a> {
 
     /// Whether a request to complete took effect whose answer nobody heard. `is_gone`: the target does
     /// not know the upload any more.
-    async fn look_for_it(&self, is_gone: bool) -> Result<Handled, Halt> {
-        let (mut at_target, mut ours) = (AtTarget::Nothing, None);
-        if let Some(found) = self.head().await? {
-            at_target = AtTarget::Another(found.last_modified);
-            if let Some(verified) = self.same(&found)? {
-                at_target = AtTarget::Ours;
-                ours = Some((verified, found));
+    async fn look_for_it(&self, mut is_gone: bool) -> Result<Handled, Halt> {
+        let (found, ours) = loop {
+            let (at_target, ours) = self.at_target().await?;
+            match self.row.after_lost_answer(at_target, is_gone, self.target_now) {
+                Found::Contested => {
+                    self.large().abort().await?;
+                    is_gone = true;
+                }
+                found => break (found, ours),
             }
-        }
-        match (self.row.after_lost_answer(at_target, is_gone, self.target_now), ours) {
+        };
+        match (found, ours) {
             (Found::Completed, Some((verified, found))) => self.adopt(verified, found).await,
             (Found::Overtaken, _) => {
                 let reason = "another object was written to the target while this one was put \
@@ -208,8 +210,19 @@ impl<'a> Completion<'a> {
             (Found::Vanished, _) => {
                 self.retake(AbortReason::Vanished, "the target lost the upload").await
             }
-            (Found::Completed | Found::Unclear, _) => Ok(self.session.after_own_lease()),
+            (Found::Completed | Found::Contested | Found::Unclear, _) => {
+                Ok(self.session.after_own_lease())
+            }
         }
+    }
+
+    /// What stands under the key; with its proof, where it is the object of this upload.
+    async fn at_target(&self) -> Result<(AtTarget, Option<(Verified, ObjectInfo)>), Halt> {
+        let Some(found) = self.head().await? else { return Ok((AtTarget::Nothing, None)) };
+        Ok(match self.same(&found)? {
+            Some(verified) => (AtTarget::Ours, Some((verified, found))),
+            None => (AtTarget::Another(found.last_modified), None),
+        })
     }
 
     /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.

@@ -74,6 +74,22 @@ async fn another_object_written_while_the_answer_was_lost_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_works_after_the_look_is_not_recorded_as_kept() {
+    let bench = Bench::new().await;
+    let task = bench.plan_upload(planned("large", &large(&bench))).await;
+    bench.target.script("CompleteMultipartUpload", [Goes::WorksLater]);
+    let last = all_but_one(&bench, &task).await;
+    bench.target.write("to/large", "by the application");
+    bench.handle(&last).await;
+    bench.drain().await;
+    let (result, object) =
+        (outcome_of(&bench, &task).await, bench.target.object("to/large").unwrap());
+    let is_kept = object.bytes == "by the application";
+    assert_eq!(result.outcome, Some(if is_kept { Outcome::Kept } else { Outcome::Copied }));
+    assert_eq!(bench.target.open_uploads(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_that_the_target_lost_is_waited_for_and_begun_again() {
     let bench = Bench::new().await;
     let source = large(&bench);

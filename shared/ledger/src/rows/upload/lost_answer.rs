@@ -23,6 +23,9 @@ pub enum Found {
     Completed,
     /// The application wrote its own object meanwhile: it is left alone.
     Overtaken,
+    /// The application wrote its own object meanwhile, and a request on its way may still write over it:
+    /// the upload is aborted, then looked for again.
+    Contested,
     /// The upload is lost, and no request can complete it any more.
     Vanished,
     /// A request may still be on its way: look again later.
@@ -41,7 +44,8 @@ impl UploadRow {
         let began = self.completing_at.unwrap_or(target_now);
         match at_target {
             AtTarget::Ours => Found::Completed,
-            AtTarget::Another(Some(written)) if written >= began => Found::Overtaken,
+            AtTarget::Another(Some(written)) if written >= began && is_gone => Found::Overtaken,
+            AtTarget::Another(Some(written)) if written >= began => Found::Contested,
             // OSS goes on with a request whose client has left, so that one look is not enough.
             _ if is_gone && target_now >= began.plus(LEASE_MARGIN) => Found::Vanished,
             _ => Found::Unclear,
