@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub(crate) enum Goes {
     Lost,
     /// Neither works nor answers: nothing tells whether it did.
     Vanishes,
+    /// Works after this time.
+    Slowly(Duration),
     /// Is not answered, and works only after the next look at the target.
     WorksLater,
     /// Stores other bytes than it was sent, and says so by their CRC.
@@ -353,7 +356,9 @@ impl Target for ScriptedTarget {
     }
 
     async fn abort_upload(&self, _key: &Key, upload_id: &str) -> Result<(), PortError> {
-        self.meter.count("AbortMultipartUpload");
+        if let Some(Goes::Slowly(time)) = self.fate("AbortMultipartUpload") {
+            tokio::time::sleep(time).await;
+        }
         self.state.lock().unwrap().uploads.remove(upload_id);
         Ok(())
     }
