@@ -19,8 +19,8 @@ use crate::ledger::{Ledger, Result};
 use crate::lists::{ObjectResult, encode_results};
 use crate::messages::Message;
 use crate::rows::{
-    AbortReason, NextAttempt, Opened, PartResult, PassRow, RangeRow, RangeState, RangeTurn,
-    TaskRow, UploadRow, UploadState,
+    AbortReason, NextAttempt, Opened, OpeningTurn, PartResult, PassRow, RangeRow, RangeState,
+    RangeTurn, TaskRow, UploadRow, UploadState,
 };
 
 /// Range rows written at once.
@@ -110,10 +110,10 @@ impl Ledger {
         let (row, taken) = self
             .change_or_put::<UploadRow, _>(&id, None, |row| Ok(first.open_over(row, claimant)))
             .await?;
-        Ok(match taken {
-            Taken::Leased(until) => UploadTurn::Leased(until),
-            Taken::Over => UploadTurn::Opened(Box::new(row)),
-            Taken::Mine => {
+        Ok(match row.opening_turn(&taken) {
+            OpeningTurn::NotBefore(until) => UploadTurn::Leased(until),
+            OpeningTurn::Opened => UploadTurn::Opened(Box::new(row)),
+            OpeningTurn::Open => {
                 let least = row.first_result_fence();
                 let id = task_row(task);
                 let begin = |task: &TaskRow| task.begin_generation(least);

@@ -17,5 +17,6 @@ pub use slice::{
 };
 pub use task::{TaskKind, TaskRow, TaskState};
 pub use upload::{
-    AbortReason, AtTarget, Found, NextAttempt, Opened, RangeTurn, UploadDue, UploadRow, UploadState,
+    AbortReason, AtTarget, Found, NextAttempt, Opened, OpeningTurn, RangeTurn, UploadDue,
+    UploadRow, UploadState,
 };

@@ -15,7 +15,7 @@ mod lost_answer;
 mod turn;
 
 pub use lost_answer::{AtTarget, Found};
-pub use turn::{NextAttempt, RangeTurn, UploadDue};
+pub use turn::{NextAttempt, OpeningTurn, RangeTurn, UploadDue};
 
 /// Opening ─► Open ─► Completing ─► Complete; Opening, Open and Completing may become Aborted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

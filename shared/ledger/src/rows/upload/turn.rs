@@ -15,6 +15,17 @@ pub enum NextAttempt {
     NotBefore(Timestamp),
 }
 
+/// What a planner does that asked for the turn to open an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpeningTurn {
+    /// It opens the attempt.
+    Open,
+    /// Another opens it until then, or another has given it up since and the next is due then.
+    NotBefore(Timestamp),
+    /// It is open, or further.
+    Opened,
+}
+
 /// What the attempt of a range allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RangeTurn {
@@ -59,6 +70,19 @@ impl UploadRow {
         match stored {
             None => Change::Write(self.clone(), Taken::Mine),
             Some(stored) => stored.claim_opening(claimant),
+        }
+    }
+
+    /// What follows for whoever asked for the turn and was answered so, with the row as it stands.
+    pub fn opening_turn(&self, taken: &Taken) -> OpeningTurn {
+        match taken {
+            Taken::Mine => OpeningTurn::Open,
+            Taken::Leased(until) => OpeningTurn::NotBefore(*until),
+            // Its message may be the only one left that asks for the next attempt.
+            Taken::Over if self.state == UploadState::Aborted => {
+                OpeningTurn::NotBefore(self.lease.until)
+            }
+            Taken::Over => OpeningTurn::Opened,
         }
     }
 
@@ -110,5 +134,36 @@ impl UploadRow {
                 UploadDue::Ranges(idle.map(|range| range.number).collect())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::AbortReason;
+    use std::sync::Arc;
+
+    #[test]
+    fn whoever_finds_the_attempt_given_up_meanwhile_comes_again_for_the_next() {
+        let claimant = |owner: &str| Claimant {
+            owner: owner.to_owned(),
+            now: Timestamp(10),
+            lease_until: Timestamp(20),
+            known_dead: Arc::new(|_| false),
+        };
+        let first = UploadRow::opening(1, &claimant("p"), Timestamp(0));
+        let hold = first.lease.hold().unwrap();
+        let Ok(Change::Write(given_up, _)) =
+            first.aborted(AbortReason::Ended, Some(&hold), Timestamp(50))
+        else {
+            panic!()
+        };
+        let again = UploadRow::opening(1, &claimant("q"), Timestamp(0));
+        let Change::Keep(taken) = again.open_over(Some(&given_up), &claimant("q")) else {
+            panic!()
+        };
+        assert_eq!(given_up.opening_turn(&taken), OpeningTurn::NotBefore(Timestamp(50)));
+        let open = UploadRow { state: UploadState::Open, ..first };
+        assert_eq!(open.opening_turn(&Taken::Over), OpeningTurn::Opened);
     }
 }
