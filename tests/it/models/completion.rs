@@ -802,10 +802,8 @@ impl Model for LargeObject {
             Property::sometimes("the application's object is kept", |_, world: &World| {
                 world.outcome() == Some(Outcome::Kept)
             }),
-            Property::sometimes("a request lands after its sender has left", |_, world: &World| {
-                world.outcome() == Some(Outcome::Copied)
-                    && world.results.values().all(|(_, outcome)| *outcome == Outcome::Copied)
-                    && world.upload.lease.fence > 2
+            Property::sometimes("another goes on where the first stopped", |_, world: &World| {
+                world.outcome() == Some(Outcome::Copied) && world.upload.lease.fence > 2
             }),
             Property::sometimes("a late copier is refused", |_, world: &World| world.refused),
             Property::sometimes("a lost upload is taken anew", |_, world: &World| {
