@@ -23,9 +23,11 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
+use ossferry_core::key::Key;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::LEASE_MARGIN;
 use ossferry_ledger::lease::{Claimant, KnownDead};
+use ossferry_ledger::lists::{Action, Expected, PlannedObject};
 use stateright::{Checker, HasDiscoveries, Model};
 
 static NOBODY: LazyLock<KnownDead> = LazyLock::new(|| Arc::new(|_: &str| false));
@@ -45,6 +47,27 @@ fn claimant(owner: &str, now: Timestamp) -> Claimant {
         lease_until: now.plus(LEASE_MARGIN),
         known_dead: NOBODY.clone(),
     }
+}
+
+/// An object as a planner lists it, of a job that overwrites.
+fn planned(key: &Key, size: u64) -> PlannedObject {
+    PlannedObject {
+        key: key.clone(),
+        size,
+        etag: None,
+        last_modified: None,
+        storage_class: None,
+        expected: Expected::Absent,
+        action: Action::Copy { forbid_overwrite: false },
+    }
+}
+
+/// Whether anything that counts can still happen.
+fn goes_on<M: Model>(model: &M, world: &M::State, counts: impl Fn(&M::Action) -> bool) -> bool {
+    let mut actions = Vec::new();
+    model.actions(world, &mut actions);
+    let mut counting = actions.into_iter().filter(counts);
+    counting.any(|action| model.next_state(world, action).is_some())
 }
 
 /// Walks a world to its last state: every law holds in every one, and what should be possible is.

@@ -7,12 +7,12 @@ use ossferry_core::outcome::Outcome;
 use ossferry_core::sums::Sum;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::lease::{Change, Hold, LeaseLost, Taken};
-use ossferry_ledger::lists::{Action as Planned, Expected, ObjectResult, PlannedObject};
+use ossferry_ledger::lists::{ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{ListRow, TaskKind, TaskRow, TaskState};
 use ossferry_ledger::sum_of;
 use stateright::{Model, Property};
 
-use super::{breaks, claimant, faults, holds};
+use super::{breaks, claimant, faults, goes_on, holds, planned};
 
 const OBJECTS: usize = 2;
 const OWNERS: [&str; 2] = ["a", "b"];
@@ -135,18 +135,8 @@ enum Action {
 }
 
 fn plan() -> TaskRow {
-    let objects: Vec<PlannedObject> = ["a", "b"]
-        .iter()
-        .map(|key| PlannedObject {
-            key: Key::from(*key),
-            size: 1,
-            etag: None,
-            last_modified: None,
-            storage_class: None,
-            expected: Expected::Absent,
-            action: Planned::Copy { forbid_overwrite: false },
-        })
-        .collect();
+    let objects: Vec<PlannedObject> =
+        ["a", "b"].iter().map(|key| planned(&Key::from(*key), 1)).collect();
     let planner = Hold { owner: "p".to_owned(), fence: 1 };
     let row = TaskRow::planned(1, &planner, TaskKind::Batch, &objects, String::new(), Timestamp(0));
     row.expect("it has objects")
@@ -503,11 +493,7 @@ impl Model for Batch {
                 world.has_ended() || held || world.visible > 0 || world.message_lost
             }),
             Property::always(ENDS, |model, world: &World| {
-                let mut actions = Vec::new();
-                if world.nobody_works() {
-                    model.actions(world, &mut actions);
-                }
-                world.has_ended() || !world.nobody_works() || !actions.is_empty()
+                world.has_ended() || !world.nobody_works() || goes_on(model, world, |_| true)
             }),
             Property::sometimes("the batch ends", |_, world: &World| {
                 world.has_ended() && world.nobody_works()

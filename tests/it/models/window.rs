@@ -7,13 +7,12 @@ use ossferry_core::sums::{Sum, Walked};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::SliceId;
 use ossferry_ledger::lease::{Change, Hold};
-use ossferry_ledger::lists::{Action as Planned, Expected, PlannedObject};
 use ossferry_ledger::rows::{
     DirectoryRow, Progress, SliceClaim, SliceRow, SliceState, TaskKind, TaskRow, TaskState,
 };
 use stateright::{Model, Property};
 
-use super::{breaks, claimant, faults, holds};
+use super::{breaks, claimant, faults, goes_on, holds, planned};
 
 const TASKS: usize = 3;
 const WINDOW: u64 = 2;
@@ -101,15 +100,7 @@ fn key(seq: u64) -> Key {
 }
 
 fn task(seq: u64, hold: &Hold) -> TaskRow {
-    let object = PlannedObject {
-        key: key(seq),
-        size: 1,
-        etag: None,
-        last_modified: None,
-        storage_class: None,
-        expected: Expected::Absent,
-        action: Planned::Copy { forbid_overwrite: false },
-    };
+    let object = planned(&key(seq), 1);
     let now = Timestamp(0);
     let row = TaskRow::planned(seq, hold, TaskKind::Batch, &[object], String::new(), now);
     row.expect("it has an object")
@@ -432,12 +423,7 @@ impl Model for Slice {
                 })
             }),
             Property::always(ENDS, |model, world: &World| {
-                if world.is_over() || !world.nobody_works() {
-                    return true;
-                }
-                let mut actions = Vec::new();
-                model.actions(world, &mut actions);
-                actions.into_iter().any(|action| model.next_state(world, action).is_some())
+                world.is_over() || !world.nobody_works() || goes_on(model, world, |_| true)
             }),
             Property::sometimes("the slice is settled", |_, world: &World| {
                 world.is_over() && world.nobody_works()
