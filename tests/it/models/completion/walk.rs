@@ -110,24 +110,7 @@ impl Model for LargeObject {
                 };
             }
             Action::Step(who) => self.step(&mut world, who),
-            Action::LoseAnswer(who) => {
-                spend(&mut world);
-                let was = before.copiers[who].clone();
-                self.step(&mut world, who);
-                let is_same = world.task == before.task
-                    && world.upload == before.upload
-                    && world.ranges == before.ranges
-                    && world.results == before.results
-                    && world.target == before.target;
-                if is_same {
-                    return None;
-                }
-                let completed = was.at == At::Completing;
-                world.copiers[who] = was;
-                if completed {
-                    world.copiers[who].at = At::Searching { is_gone: false };
-                }
-            }
+            Action::LoseAnswer(who) => return self.lose_answer(before, who),
             Action::LoseRequest(who) => {
                 spend(&mut world);
                 world.target.in_flight = true;
@@ -143,19 +126,7 @@ impl Model for LargeObject {
                 spend(&mut world);
                 world.put_off(who);
             }
-            Action::LeaseEnds { of_range } => {
-                let lease = match of_range {
-                    Some(range) => world.ranges[range].lease.clone(),
-                    None => world.upload.lease.clone(),
-                };
-                world.now = lease.until;
-                if let Some(who) = world.holder(lease.owner.as_ref()) {
-                    spend(&mut world);
-                    let copier = &mut world.copiers[who];
-                    world.visible[copier.range] += u8::from(copier.has_message);
-                    copier.has_message = false;
-                }
-            }
+            Action::LeaseEnds { of_range } => end_lease(&mut world, of_range),
             Action::DoubleMessage(range) => {
                 spend(&mut world);
                 world.visible[range] += 1;
@@ -165,19 +136,7 @@ impl Model for LargeObject {
                 world.visible[range] -= 1;
                 world.message_lost = true;
             }
-            Action::Sweep => {
-                let now = world.now;
-                match world.upload.due(&world.ranges, |lease| lease.until <= now) {
-                    UploadDue::Nothing => return None,
-                    UploadDue::Open => world.asked_again = true,
-                    UploadDue::Look => world.visible[0] += 1,
-                    UploadDue::Ranges(numbers) => {
-                        for number in numbers {
-                            world.visible[usize::try_from(number).ok()?] += 1;
-                        }
-                    }
-                }
-            }
+            Action::Sweep => sweep(&mut world)?,
             Action::ApplicationWrites => {
                 let looked = world.copiers.iter().any(|copier| copier.at == At::Completing);
                 world.target.since_look = looked || world.target.in_flight;
@@ -194,4 +153,58 @@ impl Model for LargeObject {
     fn properties(&self) -> Vec<Property<Self>> {
         laws().into_iter().chain(reached()).collect()
     }
+}
+
+impl LargeObject {
+    /// The step takes effect, and its worker does not know.
+    fn lose_answer(&self, before: &World, who: usize) -> Option<World> {
+        let mut world = before.clone();
+        world.faults_left -= 1;
+        let was = before.copiers[who].clone();
+        self.step(&mut world, who);
+        let is_same = world.task == before.task
+            && world.upload == before.upload
+            && world.ranges == before.ranges
+            && world.results == before.results
+            && world.target == before.target;
+        if is_same {
+            return None;
+        }
+        let completed = was.at == At::Completing;
+        world.copiers[who] = was;
+        if completed {
+            world.copiers[who].at = At::Searching { is_gone: false };
+        }
+        Some(world)
+    }
+}
+
+fn end_lease(world: &mut World, of_range: Option<usize>) {
+    let lease = match of_range {
+        Some(range) => world.ranges[range].lease.clone(),
+        None => world.upload.lease.clone(),
+    };
+    world.now = lease.until;
+    if let Some(who) = world.holder(lease.owner.as_ref()) {
+        world.faults_left = world.faults_left.saturating_sub(1);
+        let copier = &mut world.copiers[who];
+        world.visible[copier.range] += u8::from(copier.has_message);
+        copier.has_message = false;
+    }
+}
+
+/// `Ledger::sweep` of this upload; `None` where nothing is due.
+fn sweep(world: &mut World) -> Option<()> {
+    let now = world.now;
+    match world.upload.due(&world.ranges, |lease| lease.until <= now) {
+        UploadDue::Nothing => return None,
+        UploadDue::Open => world.asked_again = true,
+        UploadDue::Look => world.visible[0] += 1,
+        UploadDue::Ranges(numbers) => {
+            for number in numbers {
+                world.visible[usize::try_from(number).ok()?] += 1;
+            }
+        }
+    }
+    Some(())
 }

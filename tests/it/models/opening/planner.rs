@@ -14,48 +14,15 @@ impl Upload {
     /// `Ledger::take_upload`, and the planner's opening after it.
     pub(super) fn step_planner(&self, world: &mut World, who: usize) {
         let worker = world.workers[who].clone();
-        let attempt = claimant(&worker.owner, worker.began);
         let at = match worker.at {
-            At::Turning => {
-                if let Change::Write(row, _) = world.task.begin_upload(world.now) {
-                    world.task = row;
-                }
-                let now = attempt.now;
-                let next = UploadRow::next_attempt(&world.uploads, |lease| lease.until <= now);
-                match next {
-                    _ if world.has_ended() => At::Acknowledging,
-                    NextAttempt::NotBefore(_) => return world.put_off(who),
-                    NextAttempt::Generation(generation) => {
-                        world.workers[who].generation =
-                            usize::try_from(generation).expect("few attempts");
-                        At::Taking
-                    }
-                }
-            }
-            At::Taking => {
-                let first = UploadRow::opening(worker.generation as u64, &attempt, world.now);
-                let stored = world.upload(worker.generation).cloned();
-                let taken = match first.open_over(stored.as_ref(), &attempt) {
-                    Change::Write(row, taken) => {
-                        world.uploads.truncate(worker.generation - 1);
-                        world.uploads.push(row);
-                        world.ranges.resize(world.uploads.len(), None);
-                        world.visible.resize(world.uploads.len(), 0);
-                        taken
-                    }
-                    Change::Keep(taken) => taken,
-                };
-                let row = &world.uploads[worker.generation - 1];
-                match row.opening_turn(&taken) {
-                    OpeningTurn::NotBefore(_) => return world.put_off(who),
-                    OpeningTurn::Opened if row.state == UploadState::Open => At::PuttingRange,
-                    OpeningTurn::Opened => At::Acknowledging,
-                    OpeningTurn::Open => {
-                        world.workers[who].hold = row.lease.hold();
-                        At::BeginningGeneration
-                    }
-                }
-            }
+            At::Turning => match turn(world, who) {
+                Some(at) => at,
+                None => return world.put_off(who),
+            },
+            At::Taking => match take(world, who) {
+                Some(at) => at,
+                None => return world.put_off(who),
+            },
             At::BeginningGeneration => {
                 let least = world.uploads[worker.generation - 1].first_result_fence();
                 let taken = match world.task.begin_generation(least) {
@@ -168,4 +135,50 @@ impl Upload {
             Err(_) => world.give_way(who),
         }
     }
+}
+
+/// Which attempt is due; `None`: none yet.
+fn turn(world: &mut World, who: usize) -> Option<At> {
+    let attempt = claimant(&world.workers[who].owner, world.workers[who].began);
+    if let Change::Write(row, _) = world.task.begin_upload(world.now) {
+        world.task = row;
+    }
+    let now = attempt.now;
+    let next = UploadRow::next_attempt(&world.uploads, |lease| lease.until <= now);
+    Some(match next {
+        _ if world.has_ended() => At::Acknowledging,
+        NextAttempt::NotBefore(_) => return None,
+        NextAttempt::Generation(generation) => {
+            world.workers[who].generation = usize::try_from(generation).expect("few attempts");
+            At::Taking
+        }
+    })
+}
+
+/// The turn to open it; `None`: another has it.
+fn take(world: &mut World, who: usize) -> Option<At> {
+    let worker = world.workers[who].clone();
+    let attempt = claimant(&worker.owner, worker.began);
+    let first = UploadRow::opening(worker.generation as u64, &attempt, world.now);
+    let stored = world.upload(worker.generation).cloned();
+    let taken = match first.open_over(stored.as_ref(), &attempt) {
+        Change::Write(row, taken) => {
+            world.uploads.truncate(worker.generation - 1);
+            world.uploads.push(row);
+            world.ranges.resize(world.uploads.len(), None);
+            world.visible.resize(world.uploads.len(), 0);
+            taken
+        }
+        Change::Keep(taken) => taken,
+    };
+    let row = &world.uploads[worker.generation - 1];
+    Some(match row.opening_turn(&taken) {
+        OpeningTurn::NotBefore(_) => return None,
+        OpeningTurn::Opened if row.state == UploadState::Open => At::PuttingRange,
+        OpeningTurn::Opened => At::Acknowledging,
+        OpeningTurn::Open => {
+            world.workers[who].hold = row.lease.hold();
+            At::BeginningGeneration
+        }
+    })
 }

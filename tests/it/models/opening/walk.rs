@@ -117,24 +117,7 @@ impl Model for Upload {
                 };
             }
             Action::Step(who) => self.step(&mut world, who),
-            Action::LoseAnswer(who) => {
-                spend(&mut world);
-                let was = before.workers[who].clone();
-                self.step(&mut world, who);
-                let is_same = world.task == before.task
-                    && world.uploads == before.uploads
-                    && world.ranges == before.ranges
-                    && world.at_target == before.at_target
-                    && world.visible == before.visible;
-                if is_same || was.at == At::Abandoning {
-                    return None;
-                }
-                let begun = was.at == At::Initiating;
-                world.workers[who] = was;
-                if begun {
-                    world.workers[who].at = At::Abandoning;
-                }
-            }
+            Action::LoseAnswer(who) => return self.lose_answer(before, who),
             Action::LoseRequest(who) => {
                 spend(&mut world);
                 world.in_flight = true;
@@ -149,24 +132,7 @@ impl Model for Upload {
                 spend(&mut world);
                 world.put_off(who);
             }
-            Action::TimePasses { of_range } => {
-                let lease = if of_range {
-                    world.ranges.last()?.as_ref()?.lease.clone()
-                } else {
-                    world.uploads.last()?.lease.clone()
-                };
-                world.now = lease.until;
-                if let Some(who) = world.holder(lease.owner.as_ref()) {
-                    spend(&mut world);
-                    let worker = world.workers[who].clone();
-                    if worker.has_message && who == COPIER {
-                        world.visible[worker.generation - 1] += 1;
-                    } else if worker.has_message {
-                        world.asked += 1;
-                    }
-                    world.workers[who].has_message = false;
-                }
-            }
+            Action::TimePasses { of_range } => pass_time(&mut world, of_range)?,
             Action::DoubleMessage => {
                 spend(&mut world);
                 world.asked += 1;
@@ -188,4 +154,48 @@ impl Model for Upload {
     fn properties(&self) -> Vec<Property<Self>> {
         laws().into_iter().chain(reached()).collect()
     }
+}
+
+impl Upload {
+    /// The step takes effect, and its worker does not know.
+    fn lose_answer(&self, before: &World, who: usize) -> Option<World> {
+        let mut world = before.clone();
+        world.faults_left -= 1;
+        let was = before.workers[who].clone();
+        self.step(&mut world, who);
+        let is_same = world.task == before.task
+            && world.uploads == before.uploads
+            && world.ranges == before.ranges
+            && world.at_target == before.at_target
+            && world.visible == before.visible;
+        if is_same || was.at == At::Abandoning {
+            return None;
+        }
+        let begun = was.at == At::Initiating;
+        world.workers[who] = was;
+        if begun {
+            world.workers[who].at = At::Abandoning;
+        }
+        Some(world)
+    }
+}
+
+fn pass_time(world: &mut World, of_range: bool) -> Option<()> {
+    let lease = if of_range {
+        world.ranges.last()?.as_ref()?.lease.clone()
+    } else {
+        world.uploads.last()?.lease.clone()
+    };
+    world.now = lease.until;
+    if let Some(who) = world.holder(lease.owner.as_ref()) {
+        world.faults_left = world.faults_left.saturating_sub(1);
+        let worker = world.workers[who].clone();
+        if worker.has_message && who == COPIER {
+            world.visible[worker.generation - 1] += 1;
+        } else if worker.has_message {
+            world.asked += 1;
+        }
+        world.workers[who].has_message = false;
+    }
+    Some(())
 }

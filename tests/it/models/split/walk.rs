@@ -131,17 +131,7 @@ impl Model for Pass {
                     self.split(&mut world, who, &middle);
                 }
             }
-            Action::HandOn(who) => {
-                spend(&mut world);
-                let planner = &mut world.planners[who];
-                let hold = planner.hold.as_ref()?;
-                let row = world.slices.get(&planner.slice)?;
-                if let Change::Write(row, ()) = row.hand_on(hold, world.now) {
-                    world.slices.insert(planner.slice.clone(), row);
-                }
-                world.visible.insert(planner.slice.clone());
-                planner.at = At::Acknowledging;
-            }
+            Action::HandOn(who) => hand_on(&mut world, who)?,
             Action::LeaseEnds(slice) => {
                 world.now = world.slices.get(&slice)?.lease.until;
                 if let Some(who) = world.holder(&slice) {
@@ -150,22 +140,7 @@ impl Model for Pass {
                     world.visible.insert(slice);
                 }
             }
-            Action::TaskEnds { slice, settles } => {
-                let row = world.slices.get(&slice)?;
-                let seq = Self::task_due(&world, row)?;
-                let id = (slice.clone(), seq);
-                let task = ended(world.tasks.get(&id)?);
-                world.tasks.insert(id, task);
-                if settles {
-                    world.settle(&slice);
-                    world.note(&slice);
-                    if world.directory.contains_key(&slice) {
-                        self.finish(&mut world);
-                    }
-                } else {
-                    spend(&mut world);
-                }
-            }
+            Action::TaskEnds { slice, settles } => self.end_task(&mut world, &slice, settles)?,
             Action::LoseMessage(slice) => {
                 spend(&mut world);
                 world.visible.remove(&slice);
@@ -178,4 +153,37 @@ impl Model for Pass {
     fn properties(&self) -> Vec<Property<Self>> {
         laws().into_iter().chain(reached()).collect()
     }
+}
+
+impl Pass {
+    fn end_task(&self, world: &mut World, slice: &SliceId, settles: bool) -> Option<()> {
+        let row = world.slices.get(slice)?;
+        let seq = Self::task_due(world, row)?;
+        let id = (slice.clone(), seq);
+        let task = ended(world.tasks.get(&id)?);
+        world.tasks.insert(id, task);
+        if settles {
+            world.settle(slice);
+            world.note(slice);
+            if world.directory.contains_key(slice) {
+                self.finish(world);
+            }
+        } else {
+            world.faults_left -= 1;
+        }
+        Some(())
+    }
+}
+
+fn hand_on(world: &mut World, who: usize) -> Option<()> {
+    world.faults_left -= 1;
+    let planner = &mut world.planners[who];
+    let hold = planner.hold.as_ref()?;
+    let row = world.slices.get(&planner.slice)?;
+    if let Change::Write(row, ()) = row.hand_on(hold, world.now) {
+        world.slices.insert(planner.slice.clone(), row);
+    }
+    world.visible.insert(planner.slice.clone());
+    planner.at = At::Acknowledging;
+    Some(())
 }
