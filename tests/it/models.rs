@@ -95,7 +95,7 @@ where
 {
     let until = HasDiscoveries::AnyOf([law].into());
     let checker = model.checker().threads(2).finish_when(until).spawn_bfs().join();
-    let found = checker.discovery(law).map(|path| path.into_actions());
+    let found = checker.discovery(law).map(stateright::Path::into_actions);
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
     println!("model {name}: {states} states, depth {depth}, found out by {found:?}");
     assert!(found.is_some(), "{name}: {law}");

@@ -220,7 +220,7 @@ impl Batch {
                 };
                 let worker = &mut world.workers[who];
                 let is_left = |index: &u32| counted.iter().all(|(done, _)| done != index);
-                worker.rest = (0..OBJECTS as u32).filter(is_left).collect();
+                worker.rest = (0_u32..).take(OBJECTS).filter(is_left).collect();
                 worker.at = if worker.rest.is_empty() { At::Recording } else { At::Copying };
                 if self.is(Weakening::AcknowledgedFirst) {
                     worker.has_message = false;

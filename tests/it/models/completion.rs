@@ -125,6 +125,7 @@ enum Object {
 
 /// The target, and what happened there.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened")]
 struct Target {
     object: Object,
     is_open: bool,
@@ -140,6 +141,7 @@ struct Target {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened")]
 struct World {
     now: Timestamp,
     faults_left: u8,

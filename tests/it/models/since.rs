@@ -76,6 +76,7 @@ struct Ended {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened")]
 struct World {
     now: i64,
     source: Version,

@@ -43,6 +43,7 @@ struct Slice {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few workers at a time")]
 enum At {
     Idle,
     /// The planner's: takes the slice, writes a task, commits it.
@@ -406,13 +407,15 @@ impl Model for Slice {
                 let last = (0..TASKS).rfind(|place| world.visible[*place] > 0);
                 let row = &world.slice;
                 row.sent_seq <= row.settled_seq + WINDOW
-                    && last.is_none_or(|place| place as u64 + 1 <= row.settled_seq + WINDOW)
+                    && last.is_none_or(|place| (place as u64) < row.settled_seq + WINDOW)
             }),
             Property::always(PREFIX, |_, world: &World| {
                 let row = &world.slice;
                 let below = world.tasks_of(1, row.settled_seq);
                 let mut sum = Sum::default();
-                below.iter().for_each(|task| sum.add(&task.sum));
+                for task in &below {
+                    sum.add(&task.sum);
+                }
                 sum == row.settled_sum && below.iter().all(|task| task.state.is_final())
             }),
             Property::always(SETTLED_WHOLE, |_, world: &World| {

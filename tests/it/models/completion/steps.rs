@@ -82,7 +82,7 @@ impl LargeObject {
                     Change::Keep(taken) => taken,
                 };
                 match taken {
-                    Taken::Leased(_) => return world.put_off(who),
+                    Taken::Leased(_) => world.put_off(who),
                     Taken::Over => copier.at = At::EndOf,
                     Taken::Mine => {
                         copier.hold = world.upload.lease.hold();
@@ -151,9 +151,10 @@ impl LargeObject {
             }
             At::Concluding => {
                 world.target.is_open = false;
-                match self.is(Weakening::LateHolderConcludes) {
-                    true => At::Result(Outcome::Kept),
-                    false => At::Abandoning,
+                if self.is(Weakening::LateHolderConcludes) {
+                    At::Result(Outcome::Kept)
+                } else {
+                    At::Abandoning
                 }
             }
             at => at,

@@ -104,18 +104,14 @@ fn record(world: &mut World) -> Option<At> {
     };
     let (part_number, crc64_nvme) = (1, None);
     let part = PartResult { part_number, etag: etag(1), crc64_ecma: 0, crc64_nvme };
-    Some(match range.record(hold, &[part], &Requests::default(), Timestamp(0)) {
-        Ok(change) => {
-            if let Change::Write(row, _) = change {
-                world.ranges[place] = Some(row);
-            }
-            At::Completing
+    if let Ok(change) = range.record(hold, &[part], &Requests::default(), Timestamp(0)) {
+        if let Change::Write(row, _) = change {
+            world.ranges[place] = Some(row);
         }
-        Err(_) => {
-            world.give_way(COPIER);
-            return None;
-        }
-    })
+        return Some(At::Completing);
+    }
+    world.give_way(COPIER);
+    None
 }
 
 fn take_completing(world: &mut World) -> Option<At> {

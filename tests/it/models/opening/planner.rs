@@ -85,7 +85,9 @@ impl Upload {
                 let (earlier, row) = world.uploads.split_at(worker.generation - 1);
                 let known: Vec<Option<u8>> = earlier.iter().map(id_of).collect();
                 let since = row[0].begun_since(earlier);
-                known.into_iter().for_each(|id| world.abort(id));
+                for id in known {
+                    world.abort(id);
+                }
                 if let Some(since) = since
                     && !self.is(Weakening::ReopenedWithoutAborting)
                 {
