@@ -7,6 +7,7 @@ mod command;
 mod conformance;
 mod faults;
 mod kills;
+mod models;
 mod old_data;
 mod peers;
 mod pipeline;

@@ -12,8 +12,8 @@ use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, Expected, PlannedObject};
-use ossferry_ledger::rows::{AbortReason, PartResult, TaskRow, UploadRow};
-use ossferry_ledger::{Handled, LEASE_MARGIN, LedgerError};
+use ossferry_ledger::rows::{AbortReason, AtTarget, Found, PartResult, TaskRow, UploadRow};
+use ossferry_ledger::{Handled, LedgerError};
 
 use crate::complete::end_of;
 use crate::copier::CopyError;
@@ -189,23 +189,40 @@ impl<'a> Completion<'a> {
 
     /// Whether a request to complete took effect whose answer nobody heard. `is_gone`: the target does
     /// not know the upload any more.
-    async fn look_for_it(&self, is_gone: bool) -> Result<Handled, Halt> {
-        let began = self.row.completing_at.unwrap_or(self.target_now);
-        if let Some(found) = self.head().await? {
-            if let Some(verified) = self.same(&found)? {
-                return self.adopt(verified, found).await;
+    async fn look_for_it(&self, mut is_gone: bool) -> Result<Handled, Halt> {
+        let (found, ours) = loop {
+            let (at_target, ours) = self.at_target().await?;
+            match self.row.after_lost_answer(at_target, is_gone, self.target_now) {
+                Found::Contested => {
+                    self.large().abort().await?;
+                    is_gone = true;
+                }
+                found => break (found, ours),
             }
-            if found.last_modified.is_some_and(|time| time >= began) {
+        };
+        match (found, ours) {
+            (Found::Completed, Some((verified, found))) => self.adopt(verified, found).await,
+            (Found::Overtaken, _) => {
                 let reason = "another object was written to the target while this one was put \
                               together there";
-                return Ok(self.conclude(Outcome::Kept, reason).await?);
+                Ok(self.conclude(Outcome::Kept, reason).await?)
+            }
+            (Found::Vanished, _) => {
+                self.retake(AbortReason::Vanished, "the target lost the upload").await
+            }
+            (Found::Completed | Found::Contested | Found::Unclear, _) => {
+                Ok(self.session.after_own_lease())
             }
         }
-        // OSS goes on with a request whose client has left, so that one look is not enough.
-        if is_gone && self.target_now >= began.plus(LEASE_MARGIN) {
-            return self.retake(AbortReason::Vanished, "the target lost the upload").await;
-        }
-        Ok(self.session.after_own_lease())
+    }
+
+    /// What stands under the key; with its proof, where it is the object of this upload.
+    async fn at_target(&self) -> Result<(AtTarget, Option<(Verified, ObjectInfo)>), Halt> {
+        let Some(found) = self.head().await? else { return Ok((AtTarget::Nothing, None)) };
+        Ok(match self.same(&found)? {
+            Some(verified) => (AtTarget::Ours, Some((verified, found))),
+            None => (AtTarget::Another(found.last_modified), None),
+        })
     }
 
     /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.

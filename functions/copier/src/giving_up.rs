@@ -73,12 +73,18 @@ impl LargeObject<'_> {
         }
         let Session { ledger, .. } = self.session;
         let (task, upload) = (self.task, self.upload);
+        let (generation, ended) = (upload.generation, AbortReason::Ended);
+        // Then the attempt, which shows whether it is still ours: who lost it ends nothing.
+        let given_up =
+            ledger.abandon_upload(task, generation, ended, Some(hold), Duration::ZERO).await?;
+        if given_up.lease.fence != hold.fence {
+            ledger.send_upload(task, Duration::ZERO).await?;
+            return Ok(Handled::Done);
+        }
         let result = ObjectResult::plain(0, outcome, reason);
         let requests = self.session.take_requests();
         let fence = upload.result_fence();
         ledger.conclude_upload(task, fence, result, &requests, work.window()).await?;
-        let ended = AbortReason::Ended;
-        ledger.abandon_upload(task, upload.generation, ended, Some(hold), Duration::ZERO).await?;
         if outcome == Outcome::Failed {
             self.session.stop_if_too_many_failed(task.pass(), work).await?;
         }

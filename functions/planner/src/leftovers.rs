@@ -28,11 +28,8 @@ pub(crate) async fn clear(
     for id in &known {
         target.abort_upload(key, id).await?;
     }
-    if row.lease.fence <= 1 && earlier.is_empty() {
-        return Ok(());
-    }
-    let attempts = earlier.iter().chain([row]).map(|row| row.opening_at);
-    let first = attempts.min().unwrap_or(row.opening_at).minus(CLOCK_GRAIN);
+    let Some(first) = row.begun_since(earlier) else { return Ok(()) };
+    let first = first.minus(CLOCK_GRAIN);
     for upload in target.list_uploads(key).await? {
         let id = &upload.upload_id;
         if upload.key != *key || upload.initiated < first || known.contains(&id) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::object::ObjectInfo;
 use ossferry_core::outcome::Outcome;
@@ -12,7 +12,7 @@ use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, Opened, PassState, TaskRow, UploadRow, UploadState};
-use ossferry_ledger::{Handled, Invocation, LedgerError, UploadTurn};
+use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN, LedgerError, UploadTurn};
 use tokio::time::timeout_at;
 
 use crate::deadline::work_until;
@@ -36,6 +36,9 @@ enum Unopened {
     Stop(String),
     /// A store failed for now.
     Later(PortError),
+    /// A request to begin the upload may still be on its way: the next attempt clears up after it, and
+    /// must not come before it.
+    Unheard(PortError),
     Ledger(LedgerError),
 }
 
@@ -156,11 +159,10 @@ impl Planner {
         let stop_at = work_until(invocation, self.ledger.now());
         let opened = timeout_at(stop_at, self.open(&attempt)).await.unwrap_or_else(|_| {
             let message = "open upload: the deadline is near";
-            Err(Unopened::Later(PortError::new(ErrorKind::Deadline, message)))
+            Err(Unopened::Unheard(PortError::new(ErrorKind::Deadline, message)))
         });
         let Attempt { task, row, .. } = &attempt;
-        let (generation, hold) = (row.generation, Some(&attempt.hold));
-        let ended = AbortReason::Ended;
+        let generation = row.generation;
         let handled = match opened {
             Ok(row) => self.ledger.send_ranges(task, &row).await.map(|()| Handled::Done),
             Err(Unopened::Ended(fate)) => self.conclude(&attempt, fate).await,
@@ -169,14 +171,8 @@ impl Planner {
                 self.ledger.let_go_of_upload(task, generation, hold).await?;
                 return self.stop(task, &reason).await;
             }
-            Err(Unopened::Later(error)) => {
-                let delay = error.retry_after.unwrap_or_else(|| pause(unopened(&attempt.earlier)));
-                tracing::warn!(%task, %error, ?delay, "upload not opened yet");
-                // Let go of, so that the next attempt need not wait for this one's lease.
-                let letting_go =
-                    self.ledger.abandon_upload(task, generation, ended, hold, delay).await;
-                letting_go.map(|_| Handled::Later(delay))
-            }
+            Err(Unopened::Later(error)) => self.put_off(&attempt, &error, Duration::ZERO).await,
+            Err(Unopened::Unheard(error)) => self.put_off(&attempt, &error, LEASE_MARGIN).await,
             Err(Unopened::Ledger(error)) => Err(error),
         };
         match handled {
@@ -184,6 +180,22 @@ impl Planner {
             Err(LedgerError::LeaseLost(_)) => Ok(Handled::Done),
             handled => Ok(handled?),
         }
+    }
+
+    /// Lets go of the attempt, so that the next one need not wait for this one's lease, but comes not
+    /// before `least`.
+    async fn put_off(
+        &self,
+        attempt: &Attempt,
+        error: &PortError,
+        least: Duration,
+    ) -> Result<Handled, LedgerError> {
+        let Attempt { task, row, hold, earlier, .. } = attempt;
+        let delay = error.retry_after.unwrap_or_else(|| pause(unopened(earlier))).max(least);
+        tracing::warn!(%task, %error, ?delay, "upload not opened yet");
+        let (ended, hold) = (AbortReason::Ended, Some(hold));
+        self.ledger.abandon_upload(task, row.generation, ended, hold, delay).await?;
+        Ok(Handled::Later(delay))
     }
 
     /// Begins the upload at the target, after what lost planners began there is aborted, and fixes it.
@@ -215,8 +227,13 @@ impl Planner {
         };
         let layout = layout_of(info.size, &plan.job.limits).map_err(Unopened::Ended)?;
         let carried = options_of(&plan.job, plan.context.comparable, &planned, &info);
-        let upload_id =
-            target.initiate_upload(&target_key, &carried.options).await.map_err(at_target)?;
+        let begun = target.initiate_upload(&target_key, &carried.options).await;
+        let upload_id = begun.map_err(|error| match at_target(error) {
+            Unopened::Later(error) if error.conclusion == Conclusion::Unknown => {
+                Unopened::Unheard(error)
+            }
+            unopened => unopened,
+        })?;
         let ObjectInfo { size, digests, .. } = info;
         let opened = Opened {
             upload_id,

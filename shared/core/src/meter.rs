@@ -29,7 +29,7 @@ impl Meter {
 }
 
 /// Requests at both ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Requests {
     /// At the source.
     pub source: OperationCounts,

@@ -80,7 +80,7 @@ pub struct Digests {
 }
 
 /// The headers of an object that are carried over.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ObjectHeaders {
     /// `Content-Type`.
     pub content_type: Option<String>,

@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::proof::Grade;
 
 /// What a planner saw. Stands in the slice row whose conditional write moved the cursor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Walked {
     /// Entries of the source listing that lie in the slice.
     pub listed: u64,
@@ -59,7 +59,7 @@ impl Walked {
 }
 
 /// What became of planned objects. Stands in the task row whose conditional write made it so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sum {
     /// By [`Outcome::index`].
     pub outcomes: [u64; 9],

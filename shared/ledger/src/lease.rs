@@ -22,7 +22,7 @@ pub struct Claimant {
 }
 
 /// A claim that was won: what every later write of its holder tests.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hold {
     /// As written by the claim.
     pub owner: String,
@@ -39,7 +39,7 @@ pub struct LeaseLost {
 }
 
 /// The three attributes that every leased row has.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Lease {
     /// Raised by every claim.
     pub fence: u64,

@@ -26,6 +26,6 @@ pub use contents::{ObjectRecord, PassStatus, TaskWalk};
 pub use copying::{ClaimedTask, TaskClaim, sum_of};
 pub use invocation::{Handled, Invocation, LEASE_MARGIN};
 pub use ledger::{Ledger, LedgerError};
-pub use settling::Branch;
+pub use settling::{Branch, Ending, check_tiling};
 pub use sweep::Swept;
 pub use uploading::{ClaimedRange, RangeClaim, UploadTurn};

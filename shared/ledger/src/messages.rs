@@ -9,7 +9,7 @@ use crate::ids::{JobName, PassId, PassRef, SliceId, SliceRef, TaskRef};
 pub const MESSAGE_VERSION: u32 = 1;
 
 /// Work for one invocation.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Message {
     /// For a planner: walk this slice on.
     Slice(SliceRef),

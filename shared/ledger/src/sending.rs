@@ -59,11 +59,11 @@ impl Ledger {
     ///
     /// Messages first, then `sent_seq`: a crash between sends some twice and loses none.
     pub async fn pump(&self, slice: &SliceRef, row: &SliceRow, window: u64) -> Result<()> {
-        let until = row.last_seq().min(row.settled_seq.saturating_add(window.max(1)));
-        if row.sent_seq >= until || self.pass(&slice.pass).await?.state.is_final() {
+        let Some((first, last)) = row.sendable(window) else { return Ok(()) };
+        if self.pass(&slice.pass).await?.state.is_final() {
             return Ok(());
         }
-        let tasks = self.tasks(slice, row.sent_seq + 1, until).await?;
+        let tasks = self.tasks(slice, first, last).await?;
         let mut messages: Vec<Message> = tasks
             .iter()
             .filter(|task| !task.state.is_final())
@@ -74,7 +74,7 @@ impl Ledger {
         interleave(&mut messages);
         self.send(&messages, Duration::ZERO).await?;
         let id = crate::ids::slice_row(slice);
-        self.step::<SliceRow, _>(&id, |row| row.sent(until)).await?;
+        self.step::<SliceRow, _>(&id, |row| row.sent(last)).await?;
         Ok(())
     }
 }

@@ -42,6 +42,25 @@ impl Branch {
         }
     }
 
+    /// What stands for a slice: its entry in the directory, else its row, else what its parent says.
+    pub fn found(
+        entry: Option<DirectoryRow>,
+        row: Option<SliceRow>,
+        named: Option<Child>,
+    ) -> Option<Self> {
+        let settled = entry.map(Self::Settled);
+        settled.or_else(|| row.map(Self::Live)).or_else(|| named.map(Self::Unborn))
+    }
+
+    /// The ranges split off it.
+    pub fn children(&self) -> &[Child] {
+        match self {
+            Self::Settled(row) => &row.children,
+            Self::Live(row) => &row.children,
+            Self::Unborn(_) => &[],
+        }
+    }
+
     /// Its id.
     pub fn slice(&self) -> &SliceId {
         match self {
@@ -65,23 +84,8 @@ impl Ledger {
     /// window. Answers the row as it then stands.
     pub async fn settle(&self, slice: &SliceRef, window: u64) -> Result<SliceRow> {
         let mut row = self.slice(slice).await?;
-        loop {
-            let first = row.settled_seq + 1;
-            // Beyond the window nobody was told to begin.
-            let told = row.sent_seq.max(row.settled_seq.saturating_add(window.max(1)));
-            let last = row.last_seq().min(row.settled_seq + SETTLE_ROWS).min(told);
-            if first > last {
-                break;
-            }
-            let mut sum = row.settled_sum.clone();
-            let mut settled_seq = row.settled_seq;
-            for task in self.tasks(slice, first, last).await? {
-                if task.seq != settled_seq + 1 || !task.state.is_final() {
-                    break;
-                }
-                sum.add(&task.sum);
-                settled_seq = task.seq;
-            }
+        while let Some((first, last)) = row.settleable(window, SETTLE_ROWS) {
+            let (settled_seq, sum) = row.settled_by(&self.tasks(slice, first, last).await?);
             if settled_seq == row.settled_seq {
                 break;
             }
@@ -124,21 +128,15 @@ impl Ledger {
         let mut branches = Vec::new();
         let mut left: Vec<(SliceId, Option<Child>)> = vec![(SliceId::root(), None)];
         while let Some((slice, named)) = left.pop() {
-            let branch = match directory.remove(&slice) {
-                Some(entry) => Branch::Settled(entry),
-                None => match (self.read(&slice_row(&pass.slice(slice.clone()))).await?, named) {
-                    (Some(row), _) => Branch::Live(row),
-                    (None, Some(child)) => Branch::Unborn(child),
-                    (None, None) => {
-                        return Err(inconsistent(format!("pass {} has no root", pass.pass)));
-                    }
-                },
+            let entry = directory.remove(&slice);
+            let row = match entry {
+                Some(_) => None,
+                None => self.read(&slice_row(&pass.slice(slice.clone()))).await?,
             };
-            let children = match &branch {
-                Branch::Settled(row) => row.children.as_slice(),
-                Branch::Live(row) => row.children.as_slice(),
-                Branch::Unborn(_) => &[],
+            let Some(branch) = Branch::found(entry, row, named) else {
+                return Err(inconsistent(format!("pass {} has no root", pass.pass)));
             };
+            let children = branch.children();
             left.extend(children.iter().map(|child| (child.slice.clone(), Some(child.clone()))));
             branches.push(branch);
         }
@@ -153,15 +151,8 @@ impl Ledger {
             return Ok(None);
         }
         let branches = self.tree(pass).await?;
-        let Some(totals) = settled_totals(&branches) else { return Ok(None) };
-        check_tiling(&branches)?;
-        if !totals.walked.is_conserved() || totals.walked.planned != totals.sum.objects() {
-            return Err(inconsistent(format!("the sums of pass {} break the law", pass.pass)));
-        }
-        let (state, reason) = if totals.walked.listed == 0 {
-            (PassState::Stopped, Some("the source listing was empty: check bucket and prefix"))
-        } else {
-            (PassState::Finished, None)
+        let Some(Ending { state, reason, totals }) = Ending::of(&branches)? else {
+            return Ok(None);
         };
         self.end_pass_with(pass, state, reason, Some(totals)).await.map(Some)
     }
@@ -199,6 +190,35 @@ impl Ledger {
     }
 }
 
+/// How a pass ends of which nothing is left to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// Finished, unless the walk saw nothing.
+    pub state: PassState,
+    /// Why it is not a success.
+    pub reason: Option<&'static str>,
+    /// Its sums.
+    pub totals: PassTotals,
+}
+
+impl Ending {
+    /// The end of a pass whose tree this is; `None` while a slice is not settled. Ranges that do not
+    /// tile the key space, or sums that break the law, are an error.
+    pub fn of(branches: &[Branch]) -> Result<Option<Self>> {
+        let Some(totals) = settled_totals(branches) else { return Ok(None) };
+        check_tiling(branches)?;
+        if !totals.walked.is_conserved() || totals.walked.planned != totals.sum.objects() {
+            return Err(inconsistent("the sums of a pass break the law"));
+        }
+        let (state, reason) = if totals.walked.listed == 0 {
+            (PassState::Stopped, Some("the source listing was empty: check bucket and prefix"))
+        } else {
+            (PassState::Finished, None)
+        };
+        Ok(Some(Self { state, reason, totals }))
+    }
+}
+
 /// The sums of a tree in which every slice is settled.
 fn settled_totals(branches: &[Branch]) -> Option<PassTotals> {
     let mut totals = PassTotals::default();
@@ -217,7 +237,7 @@ fn settled_totals(branches: &[Branch]) -> Option<PassTotals> {
 }
 
 /// The ranges of all slices cover the key space, each key once.
-fn check_tiling(branches: &[Branch]) -> Result<()> {
+pub fn check_tiling(branches: &[Branch]) -> Result<()> {
     let mut bounds: Vec<_> = branches.iter().map(Branch::bounds).collect();
     bounds.sort_unstable_by_key(|(after, _)| *after);
     let mut end: Option<Option<&Key>> = None;

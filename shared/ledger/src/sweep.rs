@@ -9,7 +9,7 @@ use crate::ids::{PassRef, SliceRef, TaskRef, slice_row, task_row};
 use crate::ledger::{Ledger, Result};
 use crate::messages::Message;
 use crate::rows::{
-    PassState, RangeState, SliceRow, SliceState, TaskKind, TaskRow, TaskState, UploadState,
+    PassState, SliceRow, SliceState, TaskKind, TaskRow, TaskState, UploadDue, UploadState,
 };
 use crate::sending::task_message;
 use crate::settling::Branch;
@@ -119,36 +119,17 @@ impl Ledger {
         let Some(upload) = self.uploads(task).await?.pop() else {
             return Ok(vec![Message::Upload(task.clone())]);
         };
-        let now = self.now();
         let generation = upload.generation;
-        let look = Message::Range { task: task.clone(), generation, range: 0 };
-        let is_held = !upload.lease.is_free_at(now, &self.known_dead);
-        Ok(match upload.state {
-            UploadState::Opening | UploadState::Completing | UploadState::Aborted if is_held => {
-                Vec::new()
-            }
-            UploadState::Opening | UploadState::Aborted => vec![Message::Upload(task.clone())],
-            UploadState::Completing | UploadState::Complete => vec![look],
-            UploadState::Open if upload.ranges_sent < upload.ranges => {
-                vec![Message::Upload(task.clone())]
-            }
-            UploadState::Open => {
-                let ranges = self.ranges(task, &upload).await?;
-                let undone = ranges.iter().filter(|range| range.state != RangeState::Done);
-                let mut due: Vec<Message> = undone
-                    .clone()
-                    .filter(|range| range.lease.is_free_at(now, &self.known_dead))
-                    .map(|range| Message::Range {
-                        task: task.clone(),
-                        generation,
-                        range: range.number,
-                    })
-                    .collect();
-                if undone.count() == 0 {
-                    due.push(look);
-                }
-                due
-            }
+        let range = |range| Message::Range { task: task.clone(), generation, range };
+        let ranges = match upload.state {
+            UploadState::Open => self.ranges(task, &upload).await?,
+            _ => Vec::new(),
+        };
+        Ok(match upload.due(&ranges, |lease| self.is_free(lease)) {
+            UploadDue::Nothing => Vec::new(),
+            UploadDue::Open => vec![Message::Upload(task.clone())],
+            UploadDue::Look => vec![range(0)],
+            UploadDue::Ranges(numbers) => numbers.into_iter().map(range).collect(),
         })
     }
 }

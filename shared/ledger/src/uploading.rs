@@ -19,7 +19,8 @@ use crate::ledger::{Ledger, Result};
 use crate::lists::{ObjectResult, encode_results};
 use crate::messages::Message;
 use crate::rows::{
-    AbortReason, Opened, PartResult, PassRow, RangeRow, RangeState, TaskRow, UploadRow, UploadState,
+    AbortReason, NextAttempt, Opened, OpeningTurn, PartResult, PassRow, RangeRow, RangeState,
+    RangeTurn, TaskRow, UploadRow, UploadState,
 };
 
 /// Range rows written at once.
@@ -98,29 +99,21 @@ impl Ledger {
             return Ok(UploadTurn::Over);
         }
         let mut earlier = self.uploads(task).await?;
-        let generation = match earlier.last() {
-            None => 1,
-            Some(last) if last.state != UploadState::Aborted => last.generation,
-            Some(last) if !self.is_free(&last.lease) => {
-                return Ok(UploadTurn::Leased(last.lease.until));
-            }
-            Some(last) => last.generation + 1,
+        let next = UploadRow::next_attempt(&earlier, |lease| self.is_free(lease));
+        let generation = match next {
+            NextAttempt::NotBefore(until) => return Ok(UploadTurn::Leased(until)),
+            NextAttempt::Generation(generation) => generation,
         };
         earlier.retain(|row| row.generation < generation);
         let first = UploadRow::opening(generation, claimant, target_now);
         let id = upload_row(task, generation);
         let (row, taken) = self
-            .change_or_put::<UploadRow, _>(&id, None, |row| {
-                Ok(match row {
-                    None => Change::Write(first.clone(), Taken::Mine),
-                    Some(row) => row.claim_opening(claimant),
-                })
-            })
+            .change_or_put::<UploadRow, _>(&id, None, |row| Ok(first.open_over(row, claimant)))
             .await?;
-        Ok(match taken {
-            Taken::Leased(until) => UploadTurn::Leased(until),
-            Taken::Over => UploadTurn::Opened(Box::new(row)),
-            Taken::Mine => {
+        Ok(match row.opening_turn(&taken) {
+            OpeningTurn::NotBefore(until) => UploadTurn::Leased(until),
+            OpeningTurn::Opened => UploadTurn::Opened(Box::new(row)),
+            OpeningTurn::Open => {
                 let least = row.first_result_fence();
                 let id = task_row(task);
                 let begin = |task: &TaskRow| task.begin_generation(least);
@@ -212,16 +205,13 @@ impl Ledger {
         if pass.state.is_final() {
             return Ok(RangeClaim::Over);
         }
-        match upload.state {
-            UploadState::Opening => return Ok(RangeClaim::Over),
-            UploadState::Aborted => {
-                let next = self.read::<UploadRow>(&upload_row(task, generation + 1)).await?;
-                return Ok(if next.is_some() { RangeClaim::Over } else { RangeClaim::GivenUp });
-            }
-            UploadState::Completing | UploadState::Complete => {
-                return Ok(RangeClaim::Done(Box::new(upload)));
-            }
-            UploadState::Open => {}
+        let has_next = upload.state == UploadState::Aborted
+            && self.read::<UploadRow>(&upload_row(task, generation + 1)).await?.is_some();
+        match upload.range_turn(has_next) {
+            RangeTurn::Over => return Ok(RangeClaim::Over),
+            RangeTurn::GivenUp => return Ok(RangeClaim::GivenUp),
+            RangeTurn::Look => return Ok(RangeClaim::Done(Box::new(upload))),
+            RangeTurn::Claim => {}
         }
         let id = range_row(task, generation, number);
         let (range, taken) = self.step::<RangeRow, _>(&id, |row| row.claim(claimant)).await?;
@@ -278,13 +268,8 @@ impl Ledger {
     /// Whether every range of the attempt is done. Raises the hint where to look next time.
     pub async fn all_ranges_done(&self, task: &TaskRef, upload: &UploadRow) -> Result<bool> {
         let rows = self.ranges_from(task, upload, upload.done_below).await?;
-        let done = rows
-            .iter()
-            .zip(upload.done_below..)
-            .take_while(|(row, number)| row.number == *number && row.state == RangeState::Done)
-            .count() as u64;
-        let done_below = upload.done_below + done;
-        if done > 0 {
+        let done_below = upload.done_through(&rows);
+        if done_below > upload.done_below {
             let id = upload_row(task, upload.generation);
             self.step::<UploadRow, _>(&id, |row| row.done_below(done_below)).await?;
         }

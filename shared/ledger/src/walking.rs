@@ -6,13 +6,13 @@ use bytes::Bytes;
 use ossferry_core::key::Key;
 
 use crate::ids::{RowId, SliceRef, TaskRef, objects_row, slice_row, task_row};
-use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
+use crate::lease::{Claimant, Hold};
 use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
 use crate::lists::{PlannedObject, encode_objects, list_digest};
 use crate::messages::Message;
 use crate::rows::{
     Child, ListRow, PassState, Progress, SliceClaim, SliceRow, SliceState, SplitRefused, TaskKind,
-    TaskRow, TaskState,
+    TaskRow,
 };
 
 impl From<SplitRefused> for LedgerError {
@@ -61,45 +61,14 @@ impl Ledger {
         objects: &[PlannedObject],
     ) -> Result<()> {
         let blob = encode_objects(objects);
-        let keys = objects.iter().map(|object| &object.key);
-        let (Some(first), Some(last)) = (keys.clone().min(), keys.max()) else {
+        let (digest, now) = (list_digest(&blob), self.now());
+        let Some(row) = TaskRow::planned(task.seq, hold, kind, objects, digest, now) else {
             return Err(inconsistent(format!("task {task} holds no object")));
-        };
-        let row = TaskRow {
-            seq: task.seq,
-            kind,
-            state: TaskState::Planned,
-            first_key: first.clone(),
-            last_key: last.clone(),
-            objects: objects.len() as u64,
-            bytes: objects.iter().map(|object| object.size).sum(),
-            sum: ossferry_core::sums::Sum::default(),
-            attempts: 0,
-            fruitless: 0,
-            lease: Lease { fence: hold.fence, ..Lease::default() },
-            result_fences: Vec::new(),
-            in_work: None,
-            deaths: Vec::new(),
-            list_digest: list_digest(&blob),
-            planned_at: self.now(),
-            started_at: None,
-            ended_at: None,
-            reminder: None,
         };
         let entries = objects.len() as u64;
         self.put_list(&objects_row(task), hold.fence, entries, blob).await?;
-        self.change_or_put::<TaskRow, ()>(&task_row(task), None, |stored| match stored {
-            Some(stored) if stored.lease.fence > row.lease.fence => {
-                Err(LeaseLost { fence: stored.lease.fence }.into())
-            }
-            Some(stored) if stored.list_digest == row.list_digest => {
-                // A lost answer, or the same work again after a crash of this very attempt.
-                let same_fence = stored.lease.fence == row.lease.fence;
-                Ok(if same_fence { Change::Keep(()) } else { Change::Write(row.clone(), ()) })
-            }
-            _ => Ok(Change::Write(row.clone(), ())),
-        })
-        .await?;
+        let id = task_row(task);
+        self.change_or_put::<TaskRow, ()>(&id, None, |stored| Ok(row.put_over(stored)?)).await?;
         Ok(())
     }
 
@@ -112,11 +81,8 @@ impl Ledger {
         blob: Bytes,
     ) -> Result<()> {
         let row = ListRow { fence, entries };
-        self.change_or_put::<ListRow, ()>(id, Some(blob), |stored| match stored {
-            Some(stored) if stored.fence > fence => Err(LeaseLost { fence: stored.fence }.into()),
-            _ => Ok(Change::Write(row.clone(), ())),
-        })
-        .await?;
+        self.change_or_put::<ListRow, ()>(id, Some(blob), |stored| Ok(row.put_over(stored)?))
+            .await?;
         Ok(())
     }
 
@@ -163,13 +129,7 @@ impl Ledger {
     ) -> Result<()> {
         let id = slice_row(&parent.pass.slice(child.slice.clone()));
         self.change_or_put::<SliceRow, ()>(&id, None, |stored| {
-            if stored.is_some() {
-                return Ok(Change::Keep(()));
-            }
-            let (slice, after) = (child.slice.clone(), Some(child.after.clone()));
-            let mut row = SliceRow::new(slice, after, child.until.clone());
-            row.upper_hint = upper_hint.cloned();
-            Ok(Change::Write(row, ()))
+            Ok(SliceRow::born(stored, child, upper_hint))
         })
         .await?;
         Ok(())

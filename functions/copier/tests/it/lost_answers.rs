@@ -74,6 +74,22 @@ async fn another_object_written_while_the_answer_was_lost_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_works_after_the_look_is_not_recorded_as_kept() {
+    let bench = Bench::new().await;
+    let task = bench.plan_upload(planned("large", &large(&bench))).await;
+    bench.target.script("CompleteMultipartUpload", [Goes::WorksLater]);
+    let last = all_but_one(&bench, &task).await;
+    bench.target.write("to/large", "by the application");
+    bench.handle(&last).await;
+    bench.drain().await;
+    let (result, object) =
+        (outcome_of(&bench, &task).await, bench.target.object("to/large").unwrap());
+    let is_kept = object.bytes == "by the application";
+    assert_eq!(result.outcome, Some(if is_kept { Outcome::Kept } else { Outcome::Copied }));
+    assert_eq!(bench.target.open_uploads(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_that_the_target_lost_is_waited_for_and_begun_again() {
     let bench = Bench::new().await;
     let source = large(&bench);
@@ -142,4 +158,26 @@ async fn a_completed_upload_whose_task_did_not_hear_of_it_is_concluded_by_the_ne
     assert_eq!(bench.handle(&last).await, Handled::Done);
     assert_eq!(outcome_of(&bench, &task).await, known);
     assert_eq!(bench.ledger.uploads(&task).await.unwrap()[0].state, UploadState::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_lost_an_upload_while_giving_it_up_does_not_end_its_task() {
+    let bench = Bench::with(|_| {}, Some(Duration::from_secs(1))).await;
+    let task = bench.plan_upload(planned("large", &large(&bench))).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let last = all_but_one(&bench, &task).await;
+    bench.target.write("to/large", "by the application");
+    let owner = "dead/1".to_owned();
+    let slow = Invocation { owner, deadline: bench.ledger.now().plus(INVOCATION) };
+    bench.target.script("AbortMultipartUpload", [Goes::Slowly(Duration::from_secs(2))]);
+    let taken_over = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let claimant = bench.ledger.claimant_of(&bench.invocation("after"));
+        let now = bench.target.now().await.unwrap();
+        bench.ledger.take_completing(&task, 1, &claimant, now).await.unwrap().1
+    };
+    let (handled, taken) = tokio::join!(bench.handle_as(&last, &slow), taken_over);
+    assert_eq!((handled, taken), (Handled::Done, Taken::Mine));
+    let row = bench.task(&task).await;
+    assert!(!row.state.is_final() && row.sum.objects() == 0, "{row:?}");
 }

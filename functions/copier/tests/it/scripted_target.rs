@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +31,10 @@ pub(crate) enum Goes {
     Lost,
     /// Neither works nor answers: nothing tells whether it did.
     Vanishes,
+    /// Works after this time.
+    Slowly(Duration),
+    /// Is not answered, and works only after the next look at the target.
+    WorksLater,
     /// Stores other bytes than it was sent, and says so by their CRC.
     Wrong,
 }
@@ -54,6 +59,8 @@ struct State {
     uploads: BTreeMap<String, Upload>,
     initiated: usize,
     completed: usize,
+    /// Requests to complete that work after the next look, with what they would then store.
+    on_their_way: Vec<(Key, String, Vec<UploadedPart>, PutOptions)>,
     next: HashMap<&'static str, VecDeque<Goes>>,
     always: HashMap<&'static str, Goes>,
 }
@@ -174,6 +181,35 @@ impl ScriptedTarget {
         PutAnswer { etag, crc64_ecma, at }
     }
 
+    fn put_together(
+        &self,
+        key: &Key,
+        upload_id: &str,
+        parts: &[UploadedPart],
+        options: &PutOptions,
+    ) -> Result<PutAnswer, PortError> {
+        if self.refuses(options, key) {
+            return Err(refused(ErrorKind::AlreadyExists));
+        }
+        let mut whole = Vec::new();
+        let upload = {
+            let mut state = self.state.lock().unwrap();
+            let gone = || refused(ErrorKind::NoSuchUpload);
+            let upload = state.uploads.get(upload_id).ok_or_else(gone)?;
+            assert_eq!(upload.key, *key, "the upload is of this key");
+            for part in parts {
+                let bytes = upload.parts.get(&part.part_number);
+                let bytes = bytes.ok_or_else(|| refused(ErrorKind::InvalidPart))?;
+                assert_eq!(ETag::new(&hex(&md5(bytes))), part.etag);
+                whole.extend_from_slice(bytes);
+            }
+            state.completed += 1;
+            state.uploads.remove(upload_id).expect("found above")
+        };
+        let etag = ETag::new(&format!("{}-{}", hex(&md5(&whole)), parts.len()));
+        Ok(self.store(key.clone(), whole.into(), etag, upload.options))
+    }
+
     fn exists(&self, key: &Key) -> bool {
         self.state.lock().unwrap().objects.contains_key(key)
     }
@@ -208,7 +244,13 @@ impl Target for ScriptedTarget {
 
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, PortError> {
         self.meter.count("HeadObject");
-        Ok(self.state.lock().unwrap().objects.get(key).map(|object| object.info.clone()))
+        let found = self.state.lock().unwrap().objects.get(key).map(|object| object.info.clone());
+        let on_their_way = std::mem::take(&mut self.state.lock().unwrap().on_their_way);
+        for (key, upload_id, parts, options) in on_their_way {
+            // Nobody hears what becomes of it.
+            self.put_together(&key, &upload_id, &parts, &options).ok();
+        }
+        Ok(found)
     }
 
     async fn put(
@@ -302,33 +344,21 @@ impl Target for ScriptedTarget {
         match fate {
             Some(Goes::Fails(kind)) => return Err(refused(kind)),
             Some(Goes::Vanishes) => return Err(lost()),
+            Some(Goes::WorksLater) => {
+                let request = (key.clone(), upload_id.to_owned(), parts.to_vec(), options.clone());
+                self.state.lock().unwrap().on_their_way.push(request);
+                return Err(lost());
+            }
             _ => {}
         }
-        if self.refuses(options, key) {
-            return Err(refused(ErrorKind::AlreadyExists));
-        }
-        let mut whole = Vec::new();
-        let upload = {
-            let mut state = self.state.lock().unwrap();
-            let gone = || refused(ErrorKind::NoSuchUpload);
-            let upload = state.uploads.get(upload_id).ok_or_else(gone)?;
-            assert_eq!(upload.key, *key, "the upload is of this key");
-            for part in parts {
-                let bytes = upload.parts.get(&part.part_number);
-                let bytes = bytes.ok_or_else(|| refused(ErrorKind::InvalidPart))?;
-                assert_eq!(ETag::new(&hex(&md5(bytes))), part.etag);
-                whole.extend_from_slice(bytes);
-            }
-            state.completed += 1;
-            state.uploads.remove(upload_id).expect("found above")
-        };
-        let etag = ETag::new(&format!("{}-{}", hex(&md5(&whole)), parts.len()));
-        let answer = self.store(key.clone(), whole.into(), etag, upload.options);
+        let answer = self.put_together(key, upload_id, parts, options)?;
         if let Some(Goes::Lost) = fate { Err(lost()) } else { Ok(answer) }
     }
 
     async fn abort_upload(&self, _key: &Key, upload_id: &str) -> Result<(), PortError> {
-        self.meter.count("AbortMultipartUpload");
+        if let Some(Goes::Slowly(time)) = self.fate("AbortMultipartUpload") {
+            tokio::time::sleep(time).await;
+        }
         self.state.lock().unwrap().uploads.remove(upload_id);
         Ok(())
     }

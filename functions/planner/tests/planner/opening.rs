@@ -10,7 +10,7 @@ use ossferry_core::ports::ListedUpload;
 use ossferry_ledger::ids::{SliceId, TaskRef};
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{AbortReason, PassState, UploadState};
-use ossferry_ledger::{Handled, UploadTurn};
+use ossferry_ledger::{Handled, LEASE_MARGIN, UploadTurn};
 
 use crate::source::source_entry;
 use crate::target::TARGET_NOW;
@@ -160,6 +160,18 @@ async fn a_store_that_fails_for_now_is_asked_again_and_a_refused_account_stops_t
     assert_eq!(open(&world, &task).await, Handled::Done);
     let row = world.ledger.pass(&world.pass("p1")).await.unwrap();
     assert_eq!(row.state, PassState::Stopped);
+}
+
+#[tokio::test]
+async fn the_next_attempt_waits_for_a_request_to_begin_that_may_be_on_its_way() {
+    let (world, task) = planned().await;
+    world.target.script.lock().unwrap().initiate_failure = Some(ErrorKind::Timeout);
+    assert_eq!(open(&world, &task).await, Handled::Later(LEASE_MARGIN));
+    assert!(matches!(open(&world, &task).await, Handled::Later(_)), "not before");
+    world.advance(LEASE_MARGIN);
+    assert_eq!(open(&world, &task).await, Handled::Done);
+    assert_eq!(world.target.script.lock().unwrap().aborted, ["u1"]);
+    assert_eq!(world.target.script.lock().unwrap().uploads.len(), 1);
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(crate) struct TargetScript {
     /// Upload ids that hold a part.
     pub(crate) with_parts: Vec<String>,
     pub(crate) initiated: Vec<PutOptions>,
+    /// What the next request to begin an upload is answered with, after it took effect.
+    pub(crate) initiate_failure: Option<ErrorKind>,
     pub(crate) aborted: Vec<String>,
     pub(crate) lists: usize,
     pub(crate) heads: usize,
@@ -133,6 +135,9 @@ impl Target for ScriptedTarget {
         let upload =
             ListedUpload { key: key.clone(), upload_id: upload_id.clone(), initiated: TARGET_NOW };
         script.uploads.push(upload);
+        if let Some(kind) = script.initiate_failure.take() {
+            return Err(PortError::new(kind, "scripted: no answer"));
+        }
         drop(script);
         self.crash.after()?;
         Ok(upload_id)

@@ -1,6 +1,7 @@
 //! The rows of the ledger and the pure transitions of each: what may be written over what.
 
 mod job;
+mod list;
 mod pass;
 mod range;
 mod reminder;
@@ -9,11 +10,15 @@ mod task;
 mod upload;
 
 pub use job::{JobRow, PassIndexRow};
+pub use list::ListRow;
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
 pub use range::{PartResult, RangeRow, RangeState};
 pub use reminder::Reminder;
 pub use slice::{
     Child, DirectoryRow, IDLE_HOPS_MAX, Progress, SliceClaim, SliceRow, SliceState, SplitRefused,
 };
-pub use task::{ListRow, TaskKind, TaskRow, TaskState};
-pub use upload::{AbortReason, Opened, UploadRow, UploadState};
+pub use task::{TaskKind, TaskRow, TaskState};
+pub use upload::{
+    AbortReason, AtTarget, Found, NextAttempt, Opened, OpeningTurn, RangeTurn, UploadDue,
+    UploadRow, UploadState,
+};

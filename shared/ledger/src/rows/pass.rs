@@ -85,7 +85,7 @@ impl fmt::Display for PassState {
 }
 
 /// The sums of a pass, fixed when it finished.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct PassTotals {
     /// What the planners saw.
     pub walked: Walked,
@@ -98,7 +98,7 @@ pub struct PassTotals {
 }
 
 /// `pass`: what the pass is, and whether it ended.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct PassRow {
     /// The job.
     pub job: JobName,
@@ -165,7 +165,7 @@ impl PassRow {
 }
 
 /// `outstanding/<n>`: sorted keys that earlier passes left outstanding.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct OutstandingRow {
     /// First key of the chunk.
     pub first_key: Key,

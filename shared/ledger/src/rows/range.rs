@@ -25,7 +25,7 @@ pub enum RangeState {
 const DEATHS_MAX: u64 = 4;
 
 /// A part that was written and whose CRC the target confirmed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct PartResult {
     /// From 1.
     pub part_number: u32,
@@ -39,7 +39,7 @@ pub struct PartResult {
 }
 
 /// `range/<generation>/<n>`: its own write is the truth of its parts.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RangeRow {
     /// From 0.
     pub number: u64,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const GROWTH_MAX: u32 = 16;
 
 /// A message that a sweep sent again. It stands in the row of the work, and goes when somebody takes that.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Reminder {
     /// The ledger's clock when it was sent last.
     pub at: Timestamp,

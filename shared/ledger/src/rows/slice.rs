@@ -12,6 +12,8 @@ use crate::ids::SliceId;
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
 use crate::rows::Reminder;
 
+mod window;
+
 /// Invocations in a row that may take a slice without moving its cursor before it is stopped.
 pub const IDLE_HOPS_MAX: u64 = 8;
 
@@ -44,7 +46,7 @@ impl SliceState {
 }
 
 /// A range split off. Kept for good in the parent: the tree of children tiles the key space.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Child {
     /// Its id.
     pub slice: SliceId,
@@ -55,7 +57,7 @@ pub struct Child {
 }
 
 /// `slice`: what a planner walks.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SliceRow {
     /// Its id.
     pub slice: SliceId,
@@ -183,6 +185,20 @@ impl SliceRow {
             }
             _ => Change::Keep(false),
         }
+    }
+
+    /// Puts the row of a range that its parent names, unless it stands already.
+    pub fn born(
+        stored: Option<&Self>,
+        child: &Child,
+        upper_hint: Option<&Key>,
+    ) -> Change<Self, ()> {
+        if stored.is_some() {
+            return Change::Keep(());
+        }
+        let (slice, after) = (child.slice.clone(), Some(child.after.clone()));
+        let row = Self::new(slice, after, child.until.clone());
+        Change::Write(Self { upper_hint: upper_hint.cloned(), ..row }, ())
     }
 
     /// The last committed task; 0 where there is none.
@@ -332,7 +348,7 @@ impl SliceRow {
 
 /// `slice/<id>`: a settled slice in the directory of its pass. Only a cache of a row that will not
 /// change any more.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct DirectoryRow {
     /// The slice.
     pub slice: SliceId,

@@ -11,6 +11,8 @@ use crate::codec::{TypedRow, json_text};
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
 use crate::rows::Reminder;
 
+mod planned;
+
 /// From this claim on a worker takes one object at a time and notes which.
 const CAREFUL_ATTEMPTS: u64 = 3;
 
@@ -54,7 +56,7 @@ impl TaskState {
 }
 
 /// `task/<seq>`: the counts that its own conditional write made true.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct TaskRow {
     /// From 1, in the order of planning.
     pub seq: u64,
@@ -273,17 +275,6 @@ impl TaskRow {
         row
     }
 }
-
-/// `objects` and `result/<fence>`: a compressed list stands in the blob.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ListRow {
-    /// The planner's or copier's fence: a list written under a lower one may be written over.
-    pub fence: u64,
-    /// Entries in it.
-    pub entries: u64,
-}
-
-impl TypedRow for ListRow {}
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,12 @@ use crate::codec::{TypedRow, json_text};
 use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
 use crate::lists::ObjectResult;
 
+mod lost_answer;
+mod turn;
+
+pub use lost_answer::{AtTarget, Found};
+pub use turn::{NextAttempt, OpeningTurn, RangeTurn, UploadDue};
+
 /// Opening ─► Open ─► Completing ─► Complete; Opening, Open and Completing may become Aborted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,7 +48,7 @@ pub enum AbortReason {
 }
 
 /// `upload/<generation>`: an attempt at a large object.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct UploadRow {
     /// From 1.
     pub generation: u64,
