@@ -1,11 +1,20 @@
 //! What a copy and a plan cost, as ratios against peers and limits measured in the same run: times
 //! of one machine say nothing of another, and shared machines are noisy.
 
+mod generated;
+mod listing_alone;
+mod listing_server;
+mod listing_xml;
 mod measured;
+mod planner;
 
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::listing_alone::AloneArguments;
+use crate::listing_server::ServerArguments;
+use crate::planner::PlannerArguments;
 
 /// Measures ossferry beside its peers.
 #[derive(Parser)]
@@ -23,11 +32,22 @@ enum Suite {
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<String>,
     },
+    /// What planning costs, over listings of any length that are generated.
+    Planner(PlannerArguments),
+    /// The listings' server: a process that another subcommand starts.
+    #[command(hide = true)]
+    ListingServer(ServerArguments),
+    /// The limit of the planner: a process that another subcommand starts.
+    #[command(hide = true)]
+    ListAlone(AloneArguments),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().suite {
         Suite::Cost { command } => cost(&command),
+        Suite::Planner(arguments) => planner::benchmark(&arguments),
+        Suite::ListingServer(arguments) => listing_server::serve(&arguments),
+        Suite::ListAlone(arguments) => listing_alone::list_alone(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
