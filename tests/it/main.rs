@@ -6,6 +6,7 @@
 mod command;
 mod conformance;
 mod faults;
+mod finishing;
 mod kills;
 mod old_data;
 mod pipeline;

@@ -8,6 +8,7 @@ use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_core::time::Clock;
 
 use crate::codec::{TypedRow, Unreadable, decode, encode};
+use crate::finishing::SettledSoFar;
 use crate::ids::RowId;
 use crate::lease::{Change, KnownDead, Lease, LeaseLost};
 use crate::lists::ListError;
@@ -67,6 +68,7 @@ pub struct Ledger {
     pub(crate) copier_queue: Arc<dyn Queue>,
     pub(crate) clock: Clock,
     pub(crate) known_dead: KnownDead,
+    pub(crate) settled_so_far: Arc<SettledSoFar>,
 }
 
 impl Ledger {
@@ -79,7 +81,8 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        Self { table, planner_queue, copier_queue, clock, known_dead }
+        let settled_so_far = Arc::default();
+        Self { table, planner_queue, copier_queue, clock, known_dead, settled_so_far }
     }
 
     /// The ledger's clock.

@@ -8,6 +8,7 @@ mod beginning;
 pub mod codec;
 mod contents;
 mod copying;
+mod finishing;
 pub mod ids;
 mod invocation;
 pub mod lease;
