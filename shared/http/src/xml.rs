@@ -4,8 +4,6 @@
 //! what answers are made of and no more: elements, text, references, sections, comments. Attributes and
 //! declarations are passed over, entities of a document's own are refused.
 
-use std::borrow::Cow;
-
 /// Why an answer could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
@@ -35,24 +33,25 @@ pub trait Visitor {
 pub fn walk(document: &str, visitor: &mut impl Visitor) -> Result<(), XmlError> {
     let mut rest = document.strip_prefix('\u{feff}').unwrap_or(document);
     let mut elements: Vec<&str> = Vec::with_capacity(8);
-    let mut text = Cow::Borrowed("");
+    let mut text = Text::default();
     let mut roots = 0;
-    while let Some(at) = position(rest, b'<') {
-        push_text(&mut text, &rest[..at])?;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'<' | b'&')) {
+        text.push_str(&rest[..at]);
+        if rest.as_bytes()[at] == b'&' {
+            rest = push_reference(&mut text, &rest[at..])?;
+            continue;
+        }
         let markup = &rest[at + 1..];
         rest = match markup.as_bytes().first() {
             Some(b'/') => {
-                let (name, after) = cut(&markup[1..], ">")?;
                 let depth = elements.len();
-                if elements.pop() != Some(name.trim_ascii_end()) {
-                    return Err(XmlError::Broken(format!("{:?} ends here", excerpt(name))));
-                }
-                visitor.close(depth, local(name.trim_ascii_end()), &text)?;
+                let (name, after) = ended(&markup[1..], elements.pop())?;
+                visitor.close(depth, local(name), text.as_str())?;
                 after
             }
             Some(b'!') if markup.starts_with("![CDATA[") => {
                 let (section, after) = cut(&markup["![CDATA[".len()..], "]]>")?;
-                join(&mut text, section);
+                text.push_str(section);
                 after
             }
             Some(b'!') if markup.starts_with("!--") => cut(&markup["!--".len()..], "-->")?.1,
@@ -73,13 +72,50 @@ pub fn walk(document: &str, visitor: &mut impl Visitor) -> Result<(), XmlError> 
         };
         // Sections and comments stand within a text, tags end it.
         if !markup.starts_with('!') && !markup.starts_with('?') {
-            text = Cow::Borrowed("");
+            text.clear();
         }
     }
     if !elements.is_empty() || roots != 1 {
         return Err(XmlError::Broken("it ends early".to_owned()));
     }
     Ok(())
+}
+
+/// A text of the document: as it stands there, or joined of several parts in memory that is used again.
+#[derive(Default)]
+struct Text<'a> {
+    /// Empty once there is more than one part.
+    whole: &'a str,
+    joined: String,
+}
+
+impl<'a> Text<'a> {
+    fn as_str(&self) -> &str {
+        if self.joined.is_empty() { self.whole } else { &self.joined }
+    }
+
+    fn push_str(&mut self, part: &'a str) {
+        if self.as_str().is_empty() {
+            self.whole = part;
+        } else {
+            self.join();
+            self.joined.push_str(part);
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        self.join();
+        self.joined.push(c);
+    }
+
+    fn join(&mut self) {
+        self.joined.push_str(std::mem::take(&mut self.whole));
+    }
+
+    fn clear(&mut self) {
+        self.whole = "";
+        self.joined.clear();
+    }
 }
 
 /// `<name …>` or `<name …/>`, without its `<`.
@@ -113,30 +149,25 @@ impl<'a> StartTag<'a> {
     }
 }
 
-/// Appends text of the document, references resolved.
-fn push_text<'a>(text: &mut Cow<'a, str>, mut part: &'a str) -> Result<(), XmlError> {
-    while let Some(at) = position(part, b'&') {
-        join(text, &part[..at]);
-        part = &part[at..];
-        let reference = part[1..].split_once(';').filter(|(name, _)| is_reference(name));
-        if let Some((name, after)) = reference {
-            text.to_mut().push(resolved(name)?);
-            part = after;
-        } else {
-            join(text, "&");
-            part = &part[1..];
-        }
-    }
-    join(text, part);
-    Ok(())
+/// Takes the end of the element that was opened last: its name, and what comes after its `>`.
+fn ended<'a>(markup: &'a str, opened: Option<&'a str>) -> Result<(&'a str, &'a str), XmlError> {
+    let after_name = opened.and_then(|name| Some((name, markup.strip_prefix(name)?)));
+    let end = after_name
+        .and_then(|(name, after)| Some((name, after.trim_ascii_start().strip_prefix('>')?)));
+    end.ok_or_else(|| XmlError::Broken(format!("not the end of an element: {:?}", excerpt(markup))))
 }
 
-/// Appends, and copies only where something stands there already.
-fn join<'a>(text: &mut Cow<'a, str>, part: &'a str) {
-    if text.is_empty() {
-        *text = Cow::Borrowed(part);
-    } else if !part.is_empty() {
-        text.to_mut().push_str(part);
+/// Appends what the reference at the beginning of `part` stands for. Answers what comes after it.
+fn push_reference<'a>(text: &mut Text<'a>, part: &'a str) -> Result<&'a str, XmlError> {
+    match part[1..].split_once(';').filter(|(name, _)| is_reference(name)) {
+        Some((name, after)) => {
+            text.push(resolved(name)?);
+            Ok(after)
+        }
+        None => {
+            text.push('&');
+            Ok(&part[1..])
+        }
     }
 }
 
@@ -167,14 +198,9 @@ fn cut<'a>(text: &'a str, end: &str) -> Result<(&'a str, &'a str), XmlError> {
     text.split_once(end).ok_or_else(early)
 }
 
-/// The place of an ASCII byte.
-fn position(text: &str, byte: u8) -> Option<usize> {
-    text.bytes().position(|other| other == byte)
-}
-
 /// The name without the prefix of its namespace.
 fn local(name: &str) -> &str {
-    name.rsplit_once(':').map_or(name, |(_, local)| local)
+    name.bytes().position(|byte| byte == b':').map_or(name, |at| &name[at + 1..])
 }
 
 fn early() -> XmlError {
