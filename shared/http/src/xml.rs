@@ -159,16 +159,13 @@ fn ended<'a>(markup: &'a str, opened: Option<&'a str>) -> Result<(&'a str, &'a s
 
 /// Appends what the reference at the beginning of `part` stands for. Answers what comes after it.
 fn push_reference<'a>(text: &mut Text<'a>, part: &'a str) -> Result<&'a str, XmlError> {
-    match part[1..].split_once(';').filter(|(name, _)| is_reference(name)) {
-        Some((name, after)) => {
-            text.push(resolved(name)?);
-            Ok(after)
-        }
-        None => {
-            text.push('&');
-            Ok(&part[1..])
-        }
-    }
+    let reference = part[1..].split_once(';').filter(|(name, _)| is_reference(name));
+    let Some((name, after)) = reference else {
+        text.push('&');
+        return Ok(&part[1..]);
+    };
+    text.push(resolved(name)?);
+    Ok(after)
 }
 
 /// Whether what stands between `&` and `;` can be a reference's name.

@@ -140,7 +140,7 @@ fn digit_of(number: u64) -> u8 {
     u8::try_from(number).expect("one digit")
 }
 
-/// Bits without a pattern (the finalizer of SplitMix64).
+/// Bits without a pattern (the finalizer of `SplitMix64`).
 fn mixed(number: u64) -> u64 {
     let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -229,6 +229,6 @@ mod tests {
         assert!(key.starts_with("photos/0001/234/0001234567-") && key.len() == 39, "{key}");
         assert!(etag.len() == 32 && etag.iter().all(u8::is_ascii_hexdigit));
         let date = String::from_utf8(date).unwrap();
-        assert!(date.starts_with("2026-01-") && date.len() == 24 && date.ends_with("Z"), "{date}");
+        assert!(date.starts_with("2026-01-") && date.len() == 24 && date.ends_with('Z'), "{date}");
     }
 }
