@@ -17,7 +17,7 @@ use ossferry_ledger::{BeginPass, Ledger};
 use ossferry_local::Database;
 
 /// Slices split off the root.
-const CHILDREN: usize = 300;
+const CHILDREN: usize = 100;
 
 /// A table that counts the rows it gives.
 #[derive(Clone)]
