@@ -6,6 +6,7 @@
 mod command;
 mod conformance;
 mod faults;
+mod finishing;
 mod kills;
 mod models;
 mod old_data;

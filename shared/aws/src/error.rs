@@ -3,8 +3,7 @@
 use http::{HeaderMap, StatusCode};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_http::asked_pause;
-
-use crate::xml::{Visitor, XmlError, walk};
+use ossferry_http::xml::{Visitor, XmlError, walk};
 
 /// The one place where an answer of the S3 family becomes one of our kinds. `code` is the `Code` of
 /// its XML; HEAD has none.

@@ -17,7 +17,6 @@ mod signer;
 pub mod sigv4;
 mod source;
 mod wire;
-mod xml;
 
 pub use credentials::AwsCredentials;
 pub use error::classify;

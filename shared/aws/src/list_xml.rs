@@ -1,14 +1,13 @@
 //! Reads the answer of ListObjects and ListObjectsV2.
 
-use std::ops::Range;
-
-use bytes::Bytes;
 use ossferry_core::key::Key;
 use ossferry_core::object::{ETag, Entry};
 use ossferry_core::time::Timestamp;
+use ossferry_http::ListedKeys;
+use ossferry_http::percent::{Plus, decode};
+use ossferry_http::xml::{Visitor, XmlError, walk};
 
 use crate::kind::S3Kind;
-use crate::xml::{Visitor, XmlError, walk};
 
 /// One answer, keys decoded.
 #[derive(Debug, Default)]
@@ -40,10 +39,8 @@ struct Reading {
     truncated: Option<bool>,
     encoded: bool,
     marker: Option<String>,
-    /// All keys of the page one after the other, so that a page costs one allocation for its keys.
-    keys: Vec<u8>,
-    ranges: Vec<Range<usize>>,
-    key: Option<Range<usize>>,
+    keys: ListedKeys,
+    has_key: bool,
     size: Option<u64>,
     entry: Entry,
     restore: Restore,
@@ -72,9 +69,8 @@ impl Reading {
             truncated: None,
             encoded: false,
             marker: None,
-            keys: Vec::new(),
-            ranges: Vec::new(),
-            key: None,
+            keys: ListedKeys::default(),
+            has_key: false,
             size: None,
             entry: nameless_entry(),
             restore: Restore::default(),
@@ -94,16 +90,16 @@ impl Reading {
 
     fn read_entry_field(&mut self, name: &str, text: &str) -> Result<(), XmlError> {
         match name {
+            "Key" if self.has_key => return Err(missing("an entry with two keys")),
             "Key" => {
-                let start = self.keys.len();
-                self.keys.extend_from_slice(text.as_bytes());
-                self.key = Some(start..self.keys.len());
+                self.keys.push(text);
+                self.has_key = true;
             }
             "Size" => {
                 let size = text.trim().parse();
                 self.size = Some(size.map_err(|_| unexpected("size", text))?);
             }
-            "ETag" => self.entry.etag = some_text(text).map(|text| ETag::new(&text)),
+            "ETag" => self.entry.etag = (!text.is_empty()).then(|| ETag::new(text)),
             "LastModified" => {
                 let time = Timestamp::from_rfc3339(text.trim());
                 self.entry.last_modified =
@@ -130,12 +126,13 @@ impl Reading {
     }
 
     fn finish_entry(&mut self) -> Result<(), XmlError> {
-        let key = self.key.take().ok_or_else(|| missing("an entry without a key"))?;
+        if !std::mem::take(&mut self.has_key) {
+            return Err(missing("an entry without a key"));
+        }
         let mut entry = std::mem::replace(&mut self.entry, nameless_entry());
         entry.size = self.size.take().ok_or_else(|| missing("an entry without a size"))?;
         // The class stays that of the archive while the restored copy can be read.
         entry.archived &= !std::mem::take(&mut self.restore).is_done();
-        self.ranges.push(key);
         self.answer.entries.push(entry);
         Ok(())
     }
@@ -144,19 +141,18 @@ impl Reading {
         self.answer.truncated =
             self.truncated.ok_or_else(|| missing("a listing that does not say whether it ends"))?;
         if self.encoded {
-            decode_keys(&mut self.keys, &mut self.ranges)?;
+            self.keys.decode(Plus::Space).map_err(|error| missing(&error.to_string()))?;
         }
-        let keys = Bytes::from(self.keys);
-        for (entry, range) in self.answer.entries.iter_mut().zip(self.ranges) {
-            entry.key = Key::new(keys.slice(range));
+        for (entry, key) in self.answer.entries.iter_mut().zip(self.keys.into_keys()) {
+            entry.key = key;
         }
         if let Some(marker) = self.marker {
             self.answer.next_marker = match decoded_marker(marker, self.encoded) {
-                Ok(marker) => Some(marker),
+                Some(marker) => Some(marker),
                 // A page with keys goes on from the last of them, and not every store encodes the
                 // marker as it does the keys.
-                Err(_) if !self.answer.entries.is_empty() => None,
-                Err(error) => return Err(error),
+                None if !self.answer.entries.is_empty() => None,
+                None => return Err(missing("a marker with a broken escape")),
             };
         }
         Ok(self.answer)
@@ -218,52 +214,12 @@ fn unexpected(what: &str, found: &str) -> XmlError {
     XmlError::Unexpected(format!("not a {what}: {found:?}"))
 }
 
-/// Decodes every key in place: none grows.
-fn decode_keys(keys: &mut Vec<u8>, ranges: &mut [Range<usize>]) -> Result<(), XmlError> {
-    let mut end = 0;
-    for range in ranges {
-        let start = end;
-        end = decode_url(keys, range.clone(), start)?;
-        *range = start..end;
+/// `None` where an escape in it is broken.
+fn decoded_marker(marker: String, is_encoded: bool) -> Option<Key> {
+    if !is_encoded {
+        return Some(Key::new(marker.into_bytes()));
     }
-    keys.truncate(end);
-    Ok(())
-}
-
-fn decoded_marker(marker: String, is_encoded: bool) -> Result<Key, XmlError> {
-    let mut bytes = marker.into_bytes();
-    if is_encoded {
-        let whole = 0..bytes.len();
-        let end = decode_url(&mut bytes, whole, 0)?;
-        bytes.truncate(end);
-    }
-    Ok(Key::new(bytes))
-}
-
-/// Decodes `range` of `bytes` to `at`, which is not after it, and returns where the decoded bytes end.
-///
-/// As S3 spells keys under `encoding-type=url`: `+` is a blank, `%2B` a plus. A broken escape is not
-/// guessed at: it would name another object.
-fn decode_url(bytes: &mut [u8], range: Range<usize>, mut at: usize) -> Result<usize, XmlError> {
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut from = range.start;
-    while from < range.end {
-        let (byte, length) = match bytes[from..range.end] {
-            [b'+', ..] => (b' ', 1),
-            [b'%', high, low, ..] => {
-                let digits = hex(high).zip(hex(low));
-                let (high, low) = digits.ok_or_else(|| missing("a key with a broken escape"))?;
-                (high << 4 | low, 3)
-            }
-            [b'%', ..] => return Err(missing("a key with a broken escape")),
-            [byte, ..] => (byte, 1),
-            [] => break,
-        };
-        bytes[at] = byte;
-        at += 1;
-        from += length;
-    }
-    Ok(at)
+    decode(marker.as_bytes(), Plus::Space).map(Key::new)
 }
 
 #[cfg(test)]

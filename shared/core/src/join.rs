@@ -77,17 +77,23 @@ struct Side {
 
 impl Side {
     fn feed(&mut self, prefix: &Key, page: Vec<Entry>, is_last: bool) -> Result<(), BadListing> {
+        let mut before = self.last.as_ref();
         for entry in &page {
-            if let Some(before) = self.last.as_ref().filter(|before| **before >= entry.key) {
+            if let Some(before) = before.filter(|before| **before >= entry.key) {
                 let (before, key) = (before.clone(), entry.key.clone());
                 return Err(BadListing::OutOfOrder { before, key });
             }
             if !entry.key.starts_with(prefix.as_bytes()) {
                 return Err(BadListing::Misplaced { key: entry.key.clone() });
             }
-            self.last = Some(entry.key.clone());
+            before = Some(&entry.key);
         }
-        self.entries.extend(page);
+        self.last = before.cloned();
+        if self.entries.is_empty() {
+            self.entries = page.into();
+        } else {
+            self.entries.extend(page);
+        }
         self.is_over = is_last;
         Ok(())
     }

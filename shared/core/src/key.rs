@@ -49,6 +49,9 @@ impl Key {
     /// Returns `None` when the key does not begin with `from`.
     pub fn moved(&self, from: &[u8], to: &[u8]) -> Option<Self> {
         let rest = self.0.strip_prefix(from)?;
+        if from == to {
+            return Some(self.clone());
+        }
         let mut bytes = Vec::with_capacity(to.len() + rest.len());
         bytes.extend_from_slice(to);
         bytes.extend_from_slice(rest);

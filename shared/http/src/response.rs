@@ -70,6 +70,8 @@ impl LaneResponse {
     /// Fails with `BadAnswer` on a longer one, `Connection` on one that ends early, `Timeout` on one
     /// that stands still.
     pub async fn collect(self, bytes_max: usize) -> Result<Bytes, PortError> {
+        // Said by nearly every server: nothing is copied again while the body grows.
+        let said = self.content_length().and_then(|length| usize::try_from(length).ok());
         let mut stream = self.stream;
         let Some(first) = stream.next().await.transpose()? else { return Ok(Bytes::new()) };
         let mut whole: Option<BytesMut> = None;
@@ -79,7 +81,12 @@ impl LaneResponse {
             if bytes > bytes_max {
                 break;
             }
-            whole.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&chunk);
+            let whole = whole.get_or_insert_with(|| {
+                let mut whole = BytesMut::with_capacity(said.unwrap_or(bytes).min(bytes_max));
+                whole.extend_from_slice(&first);
+                whole
+            });
+            whole.extend_from_slice(&chunk);
         }
         if bytes > bytes_max {
             return Err(stream.error(ErrorKind::BadAnswer, "the answer is too long"));

@@ -8,6 +8,7 @@ use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_core::time::{Clock, Timestamp};
 
 use crate::codec::{TypedRow, Unreadable, decode, encode};
+use crate::finishing::SettledSoFar;
 use crate::ids::RowId;
 use crate::lease::{Change, KnownDead, Lease, LeaseLost};
 use crate::lists::ListError;
@@ -73,6 +74,7 @@ pub struct Ledger {
     pub(crate) known_dead: KnownDead,
     /// Nothing is written or sent from this moment on.
     pub(crate) write_until: Option<Timestamp>,
+    pub(crate) settled_so_far: Arc<SettledSoFar>,
 }
 
 impl Ledger {
@@ -85,7 +87,8 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        Self { table, planner_queue, copier_queue, clock, known_dead, write_until: None }
+        let (write_until, settled_so_far) = (None, Arc::default());
+        Self { table, planner_queue, copier_queue, clock, known_dead, write_until, settled_so_far }
     }
 
     /// The ledger's clock.

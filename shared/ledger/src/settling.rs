@@ -1,4 +1,4 @@
-//! After a task ended: settled prefixes rise, slices settle, the pass finishes.
+//! After a task ended: settled prefixes rise, slices settle.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,12 @@ use ossferry_core::key::Key;
 
 use crate::codec::decode;
 use crate::ids::{
-    PassRef, SliceId, SliceRef, directory_row, job_row, pass_partition, pass_row, slice_partition,
-    slice_row, task_sort,
+    PassRef, SliceId, SliceRef, directory_row, pass_partition, slice_partition, slice_row,
+    task_sort,
 };
 use crate::lease::Change;
 use crate::ledger::{Ledger, Result, inconsistent};
-use crate::rows::{
-    Child, DirectoryRow, JobRow, PassRow, PassState, PassTotals, SliceRow, SliceState, TaskRow,
-};
+use crate::rows::{Child, DirectoryRow, SliceRow, SliceState, TaskRow};
 
 /// Task rows read at once while a settled prefix is raised.
 const SETTLE_ROWS: u64 = 256;
@@ -34,7 +32,7 @@ pub enum Branch {
 }
 
 impl Branch {
-    fn bounds(&self) -> (Option<&Key>, Option<&Key>) {
+    pub(crate) fn bounds(&self) -> (Option<&Key>, Option<&Key>) {
         match self {
             Self::Settled(row) => (row.after.as_ref(), row.until.as_ref()),
             Self::Live(row) => (row.after.as_ref(), row.until.as_ref()),
@@ -117,14 +115,20 @@ impl Ledger {
         Ok(())
     }
 
+    /// The settled slices of a pass, as far as the directory names them.
+    pub(crate) async fn directory(&self, pass: &PassRef) -> Result<HashMap<SliceId, DirectoryRow>> {
+        let rows = self.rows(&pass_partition(pass), "slice/", "slice0", usize::MAX).await?;
+        let entries = rows.iter().map(|row| {
+            let entry: DirectoryRow = decode(row)?;
+            Ok((entry.slice.clone(), entry))
+        });
+        entries.collect()
+    }
+
     /// Every slice of a pass, walked from the root through the children. The directory only saves
     /// reading rows that will not change any more.
     pub async fn tree(&self, pass: &PassRef) -> Result<Vec<Branch>> {
-        let mut directory: HashMap<SliceId, DirectoryRow> = HashMap::new();
-        for row in self.rows(&pass_partition(pass), "slice/", "slice0", usize::MAX).await? {
-            let entry: DirectoryRow = decode(&row)?;
-            directory.insert(entry.slice.clone(), entry);
-        }
+        let mut directory = self.directory(pass).await?;
         let mut branches = Vec::new();
         let mut left: Vec<(SliceId, Option<Child>)> = vec![(SliceId::root(), None)];
         while let Some((slice, named)) = left.pop() {
@@ -141,143 +145,5 @@ impl Ledger {
             branches.push(branch);
         }
         Ok(branches)
-    }
-
-    /// Finishes the pass if every slice is settled and their ranges tile the key space.
-    pub async fn finish_pass(&self, pass: &PassRef) -> Result<Option<PassRow>> {
-        // One read answers for as long as the root is at work.
-        let root = self.slice(&pass.slice(SliceId::root())).await?;
-        if root.state != SliceState::Settled {
-            return Ok(None);
-        }
-        let branches = self.tree(pass).await?;
-        let Some(Ending { state, reason, totals }) = Ending::of(&branches)? else {
-            return Ok(None);
-        };
-        self.end_pass_with(pass, state, reason, Some(totals)).await.map(Some)
-    }
-
-    /// Ends a pass early. What was not attempted is counted as that.
-    pub async fn end_pass(
-        &self,
-        pass: &PassRef,
-        state: PassState,
-        reason: Option<&str>,
-    ) -> Result<PassRow> {
-        self.end_pass_with(pass, state, reason, None).await
-    }
-
-    async fn end_pass_with(
-        &self,
-        pass: &PassRef,
-        state: PassState,
-        reason: Option<&str>,
-        totals: Option<PassTotals>,
-    ) -> Result<PassRow> {
-        let now = self.now();
-        let (row, _) = self
-            .step::<PassRow, _>(&pass_row(pass), |row| row.end(state, reason, totals.clone(), now))
-            .await?;
-        self.close_pass(pass, &row).await?;
-        Ok(row)
-    }
-
-    /// What follows the end of a pass and may be repeated: the job is free, the index says so.
-    pub(crate) async fn close_pass(&self, pass: &PassRef, row: &PassRow) -> Result<()> {
-        self.index_pass(pass, row).await?;
-        self.step::<JobRow, _>(&job_row(&pass.job), |job| job.release(&pass.pass)).await?;
-        Ok(())
-    }
-}
-
-/// How a pass ends of which nothing is left to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ending {
-    /// Finished, unless the walk saw nothing.
-    pub state: PassState,
-    /// Why it is not a success.
-    pub reason: Option<&'static str>,
-    /// Its sums.
-    pub totals: PassTotals,
-}
-
-impl Ending {
-    /// The end of a pass whose tree this is; `None` while a slice is not settled. Ranges that do not
-    /// tile the key space, or sums that break the law, are an error.
-    pub fn of(branches: &[Branch]) -> Result<Option<Self>> {
-        let Some(totals) = settled_totals(branches) else { return Ok(None) };
-        check_tiling(branches)?;
-        if !totals.walked.is_conserved() || totals.walked.planned != totals.sum.objects() {
-            return Err(inconsistent("the sums of a pass break the law"));
-        }
-        let (state, reason) = if totals.walked.listed == 0 {
-            (PassState::Stopped, Some("the source listing was empty: check bucket and prefix"))
-        } else {
-            (PassState::Finished, None)
-        };
-        Ok(Some(Self { state, reason, totals }))
-    }
-}
-
-/// The sums of a tree in which every slice is settled.
-fn settled_totals(branches: &[Branch]) -> Option<PassTotals> {
-    let mut totals = PassTotals::default();
-    for branch in branches {
-        let entry = match branch {
-            Branch::Settled(entry) => entry.clone(),
-            Branch::Live(row) => DirectoryRow::of(row)?,
-            Branch::Unborn(_) => return None,
-        };
-        totals.walked.add(&entry.walked);
-        totals.sum.add(&entry.sum);
-        totals.slices += 1;
-        totals.tasks += entry.tasks;
-    }
-    Some(totals)
-}
-
-/// The ranges of all slices cover the key space, each key once.
-pub fn check_tiling(branches: &[Branch]) -> Result<()> {
-    let mut bounds: Vec<_> = branches.iter().map(Branch::bounds).collect();
-    bounds.sort_unstable_by_key(|(after, _)| *after);
-    let mut end: Option<Option<&Key>> = None;
-    for (after, until) in bounds {
-        let joined = match end {
-            None => after.is_none(),
-            Some(end) => end.is_some() && end == after,
-        };
-        if !joined {
-            return Err(inconsistent(format!("slices do not tile the key space at {after:?}")));
-        }
-        end = Some(until);
-    }
-    match end {
-        Some(None) => Ok(()),
-        _ => Err(inconsistent("slices do not reach the end of the key space")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn live(after: Option<&str>, until: Option<&str>) -> Branch {
-        Branch::Live(SliceRow::new(SliceId::root(), after.map(Key::from), until.map(Key::from)))
-    }
-
-    #[test]
-    fn a_gap_an_overlap_and_an_open_end_are_found() {
-        check_tiling(&[live(None, None)]).unwrap();
-        check_tiling(&[live(Some("m"), None), live(None, Some("m"))]).unwrap();
-        for broken in [
-            vec![live(None, Some("m"))],
-            vec![live(Some("a"), None)],
-            vec![live(None, Some("m")), live(Some("n"), None)],
-            vec![live(None, Some("n")), live(Some("m"), None)],
-            vec![live(None, None), live(Some("m"), None)],
-            vec![],
-        ] {
-            check_tiling(&broken).unwrap_err();
-        }
     }
 }

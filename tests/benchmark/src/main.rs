@@ -6,7 +6,12 @@ mod copying;
 mod ends;
 mod figures;
 mod floor;
+mod generated;
+mod listing_alone;
+mod listing_server;
+mod listing_xml;
 mod measured;
+mod planner;
 mod tls_front;
 
 use std::error::Error;
@@ -14,6 +19,10 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::listing_alone::AloneArguments;
+use crate::listing_server::ServerArguments;
+use crate::planner::PlannerArguments;
 
 /// Measures ossferry beside its peers.
 #[derive(Parser)]
@@ -42,6 +51,14 @@ enum Suite {
         /// The file.
         errands: PathBuf,
     },
+    /// What planning costs, over listings of any length that are generated.
+    Planner(PlannerArguments),
+    /// The listings' server: a process that another subcommand starts.
+    #[command(hide = true)]
+    ListingServer(ServerArguments),
+    /// The limit of the planner: a process that another subcommand starts.
+    #[command(hide = true)]
+    ListAlone(AloneArguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +66,9 @@ fn main() -> ExitCode {
         Suite::Copy(scale) => in_runtime(copying::measure(scale)),
         Suite::Cost { command } => cost(&command),
         Suite::Floor { threads, errands } => floor::run(&errands, threads).map_err(Into::into),
+        Suite::Planner(arguments) => planner::benchmark(&arguments),
+        Suite::ListingServer(arguments) => listing_server::serve(&arguments),
+        Suite::ListAlone(arguments) => listing_alone::list_alone(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

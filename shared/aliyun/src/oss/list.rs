@@ -7,10 +7,11 @@ use ossferry_core::object::{ETag, Entry};
 use ossferry_core::ports::{ListRequest, ListStart, Page};
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Plus, decode};
-use ossferry_http::retry;
+use ossferry_http::xml::{Visitor, XmlError, walk};
+use ossferry_http::{ListedKeys, retry};
 
 use crate::oss::client::{Call, OssClient};
-use crate::oss::xml::{parsed, unreadable, walk};
+use crate::oss::xml::{parsed, unreadable};
 
 const OPERATION: &str = "ListObjectsV2";
 
@@ -58,10 +59,21 @@ impl OssClient {
     }
 }
 
-/// An element `Contents` while it is read.
+/// A page while it is read.
+#[derive(Default)]
+struct Reading {
+    entries: Vec<Entry>,
+    keys: ListedKeys,
+    is_encoded: bool,
+    is_truncated: Option<bool>,
+    next: Option<String>,
+    contents: Option<Contents>,
+}
+
+/// An element `Contents` while it is read. Its key is among those of the page.
 #[derive(Default)]
 struct Contents {
-    key: Option<Key>,
+    has_key: bool,
     size: Option<u64>,
     etag: Option<ETag>,
     last_modified: Option<Timestamp>,
@@ -70,26 +82,29 @@ struct Contents {
 }
 
 impl Contents {
-    fn leaf(&mut self, name: &str, text: &str) -> Option<()> {
+    fn read(&mut self, name: &str, text: &str) -> Result<(), XmlError> {
         match name {
-            "Key" => self.key = Some(Key::from(text)),
-            "Size" => self.size = Some(parsed(text)?),
+            "Size" => self.size = Some(parsed(text).ok_or_else(|| no_page("a size"))?),
             "ETag" => self.etag = Some(ETag::new(text)),
-            "LastModified" => self.last_modified = Some(Timestamp::from_rfc3339(text)?),
+            "LastModified" => {
+                let time = Timestamp::from_rfc3339(text);
+                self.last_modified = Some(time.ok_or_else(|| no_page("a date"))?);
+            }
             "StorageClass" => self.storage_class = Some(text.to_owned()),
             "RestoreInfo" => self.is_restored = text.contains("ongoing-request=\"false\""),
             _ => {}
         }
-        Some(())
+        Ok(())
     }
 
+    /// Without its key.
     fn entry(self) -> Option<Entry> {
         let is_cold = self
             .storage_class
             .as_deref()
             .is_some_and(|class| matches!(class, "Archive" | "ColdArchive" | "DeepColdArchive"));
         Some(Entry {
-            key: self.key?,
+            key: self.has_key.then(Key::default)?,
             size: self.size?,
             etag: self.etag,
             last_modified: self.last_modified,
@@ -99,42 +114,67 @@ impl Contents {
     }
 }
 
-/// Reads an answer. `None` where it is no page of a listing.
-fn parse(document: &[u8]) -> Option<Page> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut contents = Contents::default();
-    let mut is_encoded = false;
-    let mut is_truncated = None;
-    let mut next = None;
-    walk(document, |path, text| {
-        match (path, text) {
-            ("ListBucketResult/Contents", _) => {
-                entries.push(std::mem::take(&mut contents).entry()?);
-            }
-            ("ListBucketResult/EncodingType", Some(text)) => is_encoded = text == "url",
-            ("ListBucketResult/IsTruncated", Some(text)) => is_truncated = Some(parsed(text)?),
-            ("ListBucketResult/NextContinuationToken", Some(text)) => {
-                next = Some(text.to_owned());
-            }
-            (path, Some(text)) => {
-                if let Some(name) = path.strip_prefix("ListBucketResult/Contents/") {
-                    contents.leaf(name, text)?;
-                }
-            }
+impl Visitor for Reading {
+    fn open(&mut self, depth: usize, name: &str) -> Result<(), XmlError> {
+        match (depth, name) {
+            (1, "ListBucketResult") => {}
+            (1, _) => return Err(no_page("a listing")),
+            (2, "Contents") => self.contents = Some(Contents::default()),
             _ => {}
         }
-        Some(())
-    })?;
-    if is_encoded {
-        for entry in &mut entries {
-            entry.key = decoded(&entry.key)?;
-        }
-        if let Some(token) = &mut next {
-            *token = String::from_utf8(decode(token.as_bytes(), Plus::Space)?).ok()?;
-        }
+        Ok(())
     }
-    let next = if is_truncated? { Some(next.filter(|token| !token.is_empty())?) } else { None };
-    Some(Page { entries, next })
+
+    fn close(&mut self, depth: usize, name: &str, text: &str) -> Result<(), XmlError> {
+        match (depth, &mut self.contents) {
+            (3, Some(contents)) if name == "Key" && !contents.has_key => {
+                contents.has_key = true;
+                self.keys.push(text);
+            }
+            (3, Some(contents)) => contents.read(name, text)?,
+            (2, Some(_)) => {
+                let entry = self.contents.take().and_then(Contents::entry);
+                self.entries.push(entry.ok_or_else(|| no_page("an entry"))?);
+            }
+            (2, None) => match name {
+                "EncodingType" => self.is_encoded = text == "url",
+                "IsTruncated" => self.is_truncated = parsed(text),
+                "NextContinuationToken" => self.next = Some(text.to_owned()),
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Reading {
+    fn page(mut self) -> Option<Page> {
+        if self.is_encoded {
+            self.keys.decode(Plus::Space).ok()?;
+            if let Some(token) = &mut self.next {
+                *token = String::from_utf8(decode(token.as_bytes(), Plus::Space)?).ok()?;
+            }
+        }
+        for (entry, key) in self.entries.iter_mut().zip(self.keys.into_keys()) {
+            entry.key = key;
+        }
+        let next = self.next.filter(|token| !token.is_empty());
+        let next = if self.is_truncated? { Some(next?) } else { None };
+        Some(Page { entries: self.entries, next })
+    }
+}
+
+/// The cause stays here: [`parse`] says only that there is no page.
+fn no_page(what: &str) -> XmlError {
+    XmlError::Unexpected(what.to_owned())
+}
+
+/// Reads an answer. `None` where it is no page of a listing.
+fn parse(document: &[u8]) -> Option<Page> {
+    let mut reading = Reading::default();
+    walk(std::str::from_utf8(document).ok()?, &mut reading).ok()?;
+    reading.page()
 }
 
 /// A key of a listing with `encoding-type=url`. `None` where an escape is broken.

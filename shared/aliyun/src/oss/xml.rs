@@ -3,60 +3,41 @@
 use std::str::FromStr;
 
 use ossferry_core::error::{ErrorKind, PortError};
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use ossferry_http::xml::{self, Visitor, XmlError};
 
 /// Calls `visit` when an element ends, with the names of the elements around it and its own
 /// (`Root/Child/Leaf`), and with its text where it has no children. `None` where the document is not
 /// well formed or ends early, or as soon as `visit` gives it.
-///
-/// References to control characters are resolved though XML 1.0 forbids them: keys hold such.
 pub(crate) fn walk(
     document: &[u8],
-    mut visit: impl FnMut(&str, Option<&str>) -> Option<()>,
+    visit: impl FnMut(&str, Option<&str>) -> Option<()>,
 ) -> Option<()> {
-    let mut reader = Reader::from_str(std::str::from_utf8(document).ok()?);
-    let config = reader.config_mut();
-    config.expand_empty_elements = true;
-    config.check_comments = false;
-    let mut path = String::with_capacity(64);
-    let mut text = String::with_capacity(256);
-    let mut is_leaf = false;
-    let mut roots = 0;
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(element) => {
-                if path.is_empty() {
-                    roots += 1;
-                } else {
-                    path.push('/');
-                }
-                path.push_str(element.local_name().into_inner());
-                text.clear();
-                is_leaf = true;
-            }
-            Event::End(_) => {
-                visit(&path, is_leaf.then_some(&text))?;
-                is_leaf = false;
-                path.truncate(path.rfind('/').unwrap_or(0));
-            }
-            Event::Text(part) => text.push_str(&part),
-            Event::CData(part) => text.push_str(&part),
-            Event::GeneralRef(reference) => text.push(resolved(&reference)?),
-            Event::Eof => return (path.is_empty() && roots == 1).then_some(()),
-            _ => {}
-        }
-    }
+    let mut paths = Paths { path: String::with_capacity(64), is_leaf: false, visit };
+    xml::walk(std::str::from_utf8(document).ok()?, &mut paths).ok()
 }
 
-fn resolved(reference: &BytesRef<'_>) -> Option<char> {
-    match &**reference {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => reference.resolve_char_ref().ok()?,
+/// Where a walk stands.
+struct Paths<F> {
+    path: String,
+    is_leaf: bool,
+    visit: F,
+}
+
+impl<F: FnMut(&str, Option<&str>) -> Option<()>> Visitor for Paths<F> {
+    fn open(&mut self, depth: usize, name: &str) -> Result<(), XmlError> {
+        if depth > 1 {
+            self.path.push('/');
+        }
+        self.path.push_str(name);
+        self.is_leaf = true;
+        Ok(())
+    }
+
+    fn close(&mut self, _: usize, _: &str, text: &str) -> Result<(), XmlError> {
+        let visited = (self.visit)(&self.path, self.is_leaf.then_some(text));
+        self.is_leaf = false;
+        self.path.truncate(self.path.rfind('/').unwrap_or(0));
+        visited.ok_or_else(|| XmlError::Unexpected("another answer".to_owned()))
     }
 }
 
