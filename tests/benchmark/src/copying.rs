@@ -94,7 +94,9 @@ pub(crate) async fn measure(scale: Scale) -> Result<(), Box<dyn Error>> {
         goals.extend(small(&ends, scale).await?);
     }
     println!("\nGoals");
-    goals.iter().for_each(|goal| println!("{goal}"));
+    for goal in goals {
+        println!("{goal}");
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The floor: nothing but read() from one socket, CRC-64, write() to another, a thread an object.
+//! The floor: nothing but a read from one socket, CRC-64, a write to another, a thread an object.
 //! What a copy costs beyond it is what the program adds; what the floor costs is the kernel's.
 
 use std::io::{self, BufRead, BufReader, Read, Write};

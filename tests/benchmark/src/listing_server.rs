@@ -113,9 +113,9 @@ pub(crate) fn serve(arguments: &ServerArguments) -> Result<(), Box<dyn Error>> {
             delay: Duration::from_millis(arguments.delay_millis),
             counts: Counts::default(),
         });
-        let served = Arc::clone(&server);
+        let this = Arc::clone(&server);
         let service = service_fn(move |request: Request<Incoming>| {
-            let server = Arc::clone(&served);
+            let server = Arc::clone(&this);
             async move { Ok::<_, Infallible>(server.answer(&request).await) }
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
