@@ -214,6 +214,21 @@ fn what_the_application_wrote_at_the_target_after_t2_stays() {
 }
 
 #[test]
+fn an_object_that_changes_between_two_of_its_parts_is_taken_again_whole() {
+    for reading in [1, 2, 4, 6] {
+        seeds::under(1, async move {
+            let mut simulation =
+                Simulation::new(1, Stage::small, Fates::kind(), Weather::default());
+            simulation.stage.overwrite_at(&"large".into(), reading);
+            let pass = simulation.begin("p1").await;
+            simulation.until_end(&pass).await;
+            let report = simulation.check(&pass).await.report;
+            assert_eq!(report.copied, OBJECTS, "{report:?}");
+        });
+    }
+}
+
+#[test]
 fn an_object_that_changes_three_times_is_deferred_and_the_next_pass_takes_it() {
     for name in ["changing", "large"] {
         seeds::under(1, async move {
