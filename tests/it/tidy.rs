@@ -8,7 +8,7 @@ fn root() -> PathBuf {
 }
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 13] = [
+const MAY_DEPEND: [(&str, &[&str]); 15] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -16,8 +16,13 @@ const MAY_DEPEND: [(&str, &[&str]); 13] = [
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
     ("shared/conformance", &["ossferry-core"]),
-    ("functions/planner", &["ossferry-core", "ossferry-ledger"]),
-    ("functions/copier", &["ossferry-core", "ossferry-ledger"]),
+    (
+        "shared/ends",
+        &["ossferry-aliyun", "ossferry-aws", "ossferry-core", "ossferry-http", "ossferry-local"],
+    ),
+    ("shared/lambda", &["ossferry-aws", "ossferry-core", "ossferry-ends", "ossferry-ledger"]),
+    ("functions/planner", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
+    ("functions/copier", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
     ("tests/emulator", &["ossferry-aliyun", "ossferry-core"]),
     ("functions/ossferry", &["*"]),
     ("tests", &["*"]),

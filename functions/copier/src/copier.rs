@@ -8,7 +8,7 @@ use ossferry_core::ports::{Source, Target};
 use ossferry_ledger::lease::LeaseLost;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::PassRow;
-use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, Ledger, LedgerError};
 use tokio::sync::Semaphore;
 
 use crate::batch::copy_batch;
@@ -143,5 +143,22 @@ impl Copier {
             }
         };
         Ok(PassWork { job, pass })
+    }
+}
+
+#[async_trait::async_trait]
+impl Handler for Copier {
+    async fn work(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError> {
+        self.handle(message, invocation).await.map_err(|error| HandlerError {
+            is_transient: match &error {
+                CopyError::Ledger(error) => error.is_transient(),
+                CopyError::Definition(_) | CopyError::NotForCopiers(_) => false,
+            },
+            message: error.to_string(),
+        })
     }
 }

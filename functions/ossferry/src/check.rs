@@ -13,9 +13,9 @@ use ossferry_core::job::{Job, SourceSpec};
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart, Page, Source};
 use ossferry_core::time::Timestamp;
+use ossferry_ends::{SourceEnd, source_end, target_client};
 
 use self::findings::Findings;
-use crate::adapters::{SourceEnd, source_end, target_client};
 use crate::command_error::CommandError;
 use crate::local_ledger::{LocalLedger, ledger_path, read_job};
 use crate::machine::Machine;
@@ -31,11 +31,11 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
     if let Some(warning) = judged::same_bucket(&job) {
         findings.warn("both ends", warning);
     }
-    match source_end(&job, machine).await {
+    match source_end(&job, &machine.around).await {
         Ok(source) => check_source(&job, &source, machine, &mut findings).await,
         Err(error) => findings.fail("source", error.to_string()),
     }
-    match target_client(&job, machine).await {
+    match target_client(&job, &machine.around).await {
         Ok(target) => check_target(&job, job_file, &target, machine, &mut findings).await,
         Err(error) => findings.fail("target", error.to_string()),
     }
@@ -181,7 +181,7 @@ fn check_clock(
 ) {
     let what = if end == "source" { "source clock" } else { "target clock" };
     match theirs {
-        Ok(theirs) => findings.note(what, judged::clock((machine.clock)(), theirs)),
+        Ok(theirs) => findings.note(what, judged::clock(machine.now(), theirs)),
         Err(error) => findings.warn(what, judged::refused(&error, end)),
     }
 }

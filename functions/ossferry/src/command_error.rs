@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use oss_emulator::EmulatorError;
 use ossferry_core::error::PortError;
 use ossferry_core::job::JobErrors;
+use ossferry_ends::EndError;
 use ossferry_ledger::LedgerError;
 use ossferry_ledger::ids::PassId;
 use ossferry_ledger::rows::PassKind;
@@ -43,25 +44,9 @@ pub(crate) enum CommandError {
     /// `init` found a file.
     #[error("{path} is there already; name another file", path = .0.display())]
     FileExists(PathBuf),
-    /// An environment variable that the job file names holds nothing.
-    #[error(
-        "{end}: the environment variable {variable} is not set; set it, or name another one in \
-         {end}.credentials"
-    )]
-    VariableMissing {
-        /// `source` or `target`.
-        end: &'static str,
-        /// Its name.
-        variable: String,
-    },
-    /// An end cannot be addressed as the job file says.
-    #[error("{end}: {error}")]
-    End {
-        /// `source` or `target`.
-        end: &'static str,
-        /// What the adapter said.
-        error: PortError,
-    },
+    /// Source or target cannot be used.
+    #[error(transparent)]
+    End(#[from] EndError),
     /// The ledger would be listed as objects, and change while it is read.
     #[error(
         "the ledger {ledger} lies in the source folder {folder} and would be moved with it; write \

@@ -10,6 +10,7 @@ use indicatif::{HumanBytes, HumanCount};
 use oss_emulator::{Emulator, EmulatorOptions, RunningEmulator};
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart, Source};
+use ossferry_ends::{EndError, Surroundings};
 use ossferry_local::FolderSource;
 use tempfile::TempDir;
 
@@ -86,8 +87,8 @@ fn make_room(folder: &Path, keep: bool) -> Result<TempDir, CommandError> {
 
 /// Files and bytes, as the source will list them.
 async fn measure(folder: &Path, machine: &Machine) -> Result<(u64, u64), CommandError> {
-    let failed = |error| CommandError::End { end: "source", error };
-    let source = FolderSource::open(folder, Arc::clone(&machine.clock)).map_err(failed)?;
+    let failed = |error| EndError::End { end: "source", error };
+    let source = FolderSource::open(folder, machine.clock()).map_err(failed)?;
     let keys_max = source.profile().page_keys_max;
     let mut request = ListRequest { prefix: Key::default(), start: ListStart::Beginning, keys_max };
     let (mut objects, mut bytes) = (0, 0);
@@ -124,7 +125,7 @@ impl Demo {
             secret_key: secret_key.clone(),
             security_token: None,
             region: REGION.to_owned(),
-            clock: Arc::clone(&machine.clock),
+            clock: machine.clock(),
         })
         .await?;
         let job_file = room.join("job.toml");
@@ -139,7 +140,8 @@ impl Demo {
             SECRET_KEY => Some(secret_key.clone()),
             _ => None,
         });
-        Ok((Self { emulator, job_file }, Machine { variables, ..machine.clone() }))
+        let around = Surroundings { clock: machine.clock(), variables };
+        Ok((Self { emulator, job_file }, Machine { around, ..machine.clone() }))
     }
 
     async fn run(&self, folder: &Path, machine: &Machine) -> Result<u8, CommandError> {

@@ -43,8 +43,8 @@ pub(crate) struct LocalLedger {
 impl LocalLedger {
     /// Opens the ledger as one of its workers, and makes it where it is not there.
     pub(crate) fn join(job: &Job, machine: &Machine) -> Result<(Self, Presence), CommandError> {
-        let database = Database::open(ledger_path(job), Arc::clone(&machine.clock))
-            .map_err(CommandError::Database)?;
+        let database =
+            Database::open(ledger_path(job), machine.clock()).map_err(CommandError::Database)?;
         let presence = Presence::join(&database).map_err(CommandError::Database)?;
         let roll = presence.clone();
         let known_dead = move |owner: &str| roll.owner_is_dead(owner);
@@ -63,8 +63,7 @@ impl LocalLedger {
             let path = std::path::absolute(&path).unwrap_or(path);
             return Err(CommandError::NoLedger { path, job_file: job_file.to_owned() });
         }
-        let database =
-            Database::open(path, Arc::clone(&machine.clock)).map_err(CommandError::Database)?;
+        let database = Database::open(path, machine.clock()).map_err(CommandError::Database)?;
         Ok(Self::new(job, database, machine, Arc::new(|_: &str| false)))
     }
 
@@ -82,7 +81,7 @@ impl LocalLedger {
             Arc::new(database.table()),
             Arc::clone(&planner_queue),
             Arc::clone(&copier_queue),
-            Arc::clone(&machine.clock),
+            machine.clock(),
             known_dead,
         );
         let job = JobName(job.name.clone());

@@ -1,14 +1,11 @@
 //! The operator's command: hosts planner and copier on one machine, and shows what the ledger holds.
 
-mod adapters;
 mod cancel;
 mod check;
 mod choose;
 mod cli;
 mod command_error;
-mod credentials;
 mod demo;
-mod handlers;
 mod host;
 mod init;
 mod inspect;
@@ -28,6 +25,7 @@ use std::time::SystemTime;
 
 use clap::Parser as _;
 use ossferry_core::time::Timestamp;
+use ossferry_ends::Surroundings;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
@@ -54,8 +52,10 @@ fn main() -> ExitCode {
         tracing::debug!("another crypto provider was installed first");
     }
     let machine = Machine {
-        clock: Arc::new(now),
-        variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        around: Surroundings {
+            clock: Arc::new(now),
+            variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        },
         is_terminal: io::stderr().is_terminal(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -28,7 +28,7 @@ pub(crate) async fn print(
     if format == Format::Csv {
         write_objects(&local.ledger, &pass, &mut output).await?;
     } else {
-        let report = report_of(&local.ledger.status(&pass).await?, (machine.clock)());
+        let report = report_of(&local.ledger.status(&pass).await?, machine.now());
         if format == Format::Json {
             writeln!(output, "{}", json_line(&report))?;
         } else {

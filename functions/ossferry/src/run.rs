@@ -114,7 +114,7 @@ pub(crate) async fn begin(
         Choice::Begin(kind) => kind,
     };
     wait_for_predecessors(crew).await?;
-    let id = new_pass_id((machine.clock)(), fastrand::u32(..));
+    let id = new_pass_id(machine.now(), fastrand::u32(..));
     let trigger = Trigger { pass: id, kind, since: arguments.since };
     let (pass, goes_on) = match crew.planner.begin(&crew.job, trigger).await? {
         Begun::Running(row) => {
@@ -165,7 +165,7 @@ async fn work(
         Ending::Interrupted => {
             if asked.json {
                 let status = crew.local.ledger.status(&pass).await?;
-                let report = report_of(&status, (machine.clock)());
+                let report = report_of(&status, machine.now());
                 writeln!(std::io::stdout(), "{}", json_line(&report))?;
             }
             Ok(INTERRUPTED)
@@ -211,7 +211,7 @@ pub(crate) async fn operate(
     }
     clear_uploads(crew, &pass).await;
     let status = crew.local.ledger.status(&pass).await?;
-    let report = Box::new(report_of(&status, (machine.clock)()));
+    let report = Box::new(report_of(&status, machine.now()));
     Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
 }
 

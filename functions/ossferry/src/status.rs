@@ -53,7 +53,7 @@ pub(crate) async fn show(
         let working = status.row.state == PassState::Open && is_marked;
         if json || has_ended || !watch {
             progress.finish();
-            let report = report_of(&status, (machine.clock)());
+            let report = report_of(&status, machine.now());
             let text = if json {
                 let standing = Standing { report: &report, working };
                 serde_json::to_string(&standing).expect("a report is texts and numbers")

@@ -35,6 +35,19 @@ pub enum PlanError {
     NotForPlanners(String),
 }
 
+impl PlanError {
+    /// Whether another attempt may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Ledger(error) => error.is_transient(),
+            Self::Source(error) | Self::Target(error) => error.is_transient(),
+            Self::Refused(_) | Self::Definition(_) | Self::Glob(_) | Self::NotForPlanners(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// Why a trigger was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {

@@ -26,7 +26,7 @@ use futures::FutureExt as _;
 use ossferry_core::ports::{Source, Target};
 use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::messages::Message;
-use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, Ledger, LedgerError};
 
 pub use begin::Trigger;
 pub use ended::Cleared;
@@ -106,5 +106,19 @@ impl Planner {
             }
             handled => handled,
         }
+    }
+}
+
+#[async_trait::async_trait]
+impl Handler for Planner {
+    async fn work(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError> {
+        self.handle(message, invocation).await.map_err(|error| HandlerError {
+            is_transient: error.is_transient(),
+            message: error.to_string(),
+        })
     }
 }

@@ -6,6 +6,7 @@ use ossferry_core::time::Timestamp;
 
 use crate::lease::Claimant;
 use crate::ledger::Ledger;
+use crate::messages::Message;
 
 /// How long after an invocation's deadline its leases end. Every request to the target has a deadline
 /// before the invocation's, so that by then nothing of it is in flight.
@@ -27,6 +28,27 @@ pub enum Handled {
     Done,
     /// Another worker has the work, or it may be possible later: deliver it again after this time.
     Later(Duration),
+}
+
+/// Why a message was not dealt with. It is to be delivered again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HandlerError {
+    /// Whether another attempt may succeed.
+    pub is_transient: bool,
+    /// A lower-case fragment.
+    pub message: String,
+}
+
+/// Works on one message, whichever host received it: a planner or a copier.
+#[async_trait::async_trait]
+pub trait Handler: Send + Sync {
+    /// Returns before the invocation's deadline. Everything it does may be repeated.
+    async fn work(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError>;
 }
 
 impl Ledger {

@@ -26,7 +26,7 @@ pub use beginning::{BeginPass, Begun};
 pub use contents::{ObjectRecord, PassStatus, TaskWalk};
 pub use copying::{ClaimedTask, TaskClaim, sum_of};
 pub use finishing::{Ending, check_tiling};
-pub use invocation::{Handled, Invocation, LEASE_MARGIN};
+pub use invocation::{Handled, Handler, HandlerError, Invocation, LEASE_MARGIN};
 pub use ledger::{Ledger, LedgerError};
 pub use settling::Branch;
 pub use sweep::Swept;

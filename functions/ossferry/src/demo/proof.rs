@@ -7,6 +7,7 @@ use ossferry_core::crc::crc64_ecma;
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart};
 use ossferry_core::report::Report;
+use ossferry_ends::EndError;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::lists::ObjectResult;
 
@@ -31,7 +32,7 @@ pub(super) async fn show(
         if objects == report.copied { "as many as were copied" } else { "NOT what was copied" };
     println!("\nlisted at the emulator: {objects} objects, {}: {compared}", HumanBytes(bytes));
     for (key, result) in examples(crew, pass).await? {
-        let failed = |error| CommandError::End { end: "target", error };
+        let failed = |error| EndError::End { end: "target", error };
         let head = crew.target.head(&key).await.map_err(failed)?;
         let at_target = head.and_then(|head| head.digests.crc64_ecma);
         let of_file = key.as_str().and_then(|key| std::fs::read(folder.join(key)).ok());
@@ -45,7 +46,7 @@ pub(super) async fn show(
 }
 
 async fn count(crew: &Crew) -> Result<(u64, u64), CommandError> {
-    let failed = |error| CommandError::End { end: "target", error };
+    let failed = |error| EndError::End { end: "target", error };
     let keys_max = crew.target.profile().page_keys_max;
     let mut request = ListRequest { prefix: Key::default(), start: ListStart::Beginning, keys_max };
     let (mut objects, mut bytes) = (0, 0);

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use ossferry_core::error::PortError;
 use ossferry_core::ports::{Delivery, Queue, Receipt};
 use ossferry_core::time::Clock;
 use ossferry_ledger::messages::{Message, MessageError};
-use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN};
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, LEASE_MARGIN};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -31,26 +30,6 @@ const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
 /// Failures to receive, one after another, after which the queue is given up.
 const RECEIVE_FAILURES_MAX: u32 = 8;
-
-/// A handler's error.
-#[derive(Clone, Debug)]
-pub(crate) struct HandlerError {
-    /// Whether another attempt may succeed.
-    pub(crate) is_transient: bool,
-    /// A lower-case fragment.
-    pub(crate) message: String,
-}
-
-/// Works on one message.
-#[async_trait]
-pub(crate) trait Handler: Send + Sync {
-    /// Returns before the invocation's deadline.
-    async fn handle(
-        &self,
-        message: &Message,
-        invocation: &Invocation,
-    ) -> Result<Handled, HandlerError>;
-}
 
 /// How busy the stations of one host are.
 pub(crate) struct Activity {
@@ -290,7 +269,7 @@ impl Station {
         mut receipt: Receipt,
     ) -> (Result<Handled, HandlerError>, Receipt) {
         let visibility = self.visibility();
-        let mut handling = self.handler.handle(message, invocation);
+        let mut handling = self.handler.work(message, invocation);
         loop {
             tokio::select! {
                 handled = &mut handling => return (handled, receipt),

@@ -1,26 +1,28 @@
 //! Everything that works on a job in this process.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
-use ossferry_core::job::{Job, Limits};
+use ossferry_core::job::{Job, Limits, SourceSpec};
 use ossferry_core::ports::{Source, Target};
+use ossferry_ends::{source_end, target_end};
+use ossferry_ledger::Handler;
 use ossferry_ledger::ids::PassRef;
 use ossferry_local::Presence;
 use ossferry_planner::{Planner, PlannerParts};
 use tokio::sync::Semaphore;
 
-use crate::adapters::{source_end, target_end};
 use crate::cli::WorkArguments;
 use crate::command_error::CommandError;
-use crate::handlers::{CopierHandler, OpenerHandler, PlannerHandler};
 use crate::host::interrupt::Interrupts;
 use crate::host::mark::{Mark, planner_mark, worker_mark};
-use crate::host::station::{Activity, Handler, Station};
+use crate::host::opener::Opener;
+use crate::host::station::{Activity, Station};
 use crate::host::{Host, Role};
-use crate::local_ledger::LocalLedger;
+use crate::local_ledger::{LocalLedger, ledger_path};
 use crate::machine::Machine;
 use crate::progress::{Progress, Traffic, watched};
 
@@ -54,9 +56,13 @@ impl Crew {
         arguments: WorkArguments,
         machine: &Machine,
     ) -> Result<Self, CommandError> {
-        let source = source_end(&job, machine).await?.port();
+        if let SourceSpec::Folder(folder) = &job.source {
+            keep_apart(&ledger_path(&job), Path::new(&folder.path))?;
+        }
+        let source = source_end(&job, &machine.around).await?.port();
         let traffic = Arc::<Traffic>::default();
-        let target = watched(Arc::new(target_end(&job, machine).await?), Arc::clone(&traffic));
+        let target =
+            watched(Arc::new(target_end(&job, &machine.around).await?), Arc::clone(&traffic));
         let (local, presence) = LocalLedger::join(&job, machine)?;
         let marks = set_marks(&local, &job, role)?;
         let busy_planners = Arc::new(AtomicUsize::new(0));
@@ -94,10 +100,10 @@ impl Crew {
         // Copiers open uploads only once it is seen that no one plans.
         let planner_gate = Arc::new(AtomicBool::new(self.role != Role::Copy));
         let in_flight = Arc::new(Semaphore::new(count(limits.concurrency_max)));
-        let planner = PlannerHandler(Arc::clone(&self.planner));
+        let planner = Arc::clone(&self.planner);
         let planner: Arc<dyn Handler> = match self.role {
-            Role::Run | Role::Plan => Arc::new(planner),
-            Role::Copy => Arc::new(OpenerHandler(planner)),
+            Role::Run | Role::Plan => planner,
+            Role::Copy => Arc::new(Opener(planner)),
         };
         let mut stations = vec![Station {
             name: "planner",
@@ -108,7 +114,7 @@ impl Crew {
             gate: Arc::clone(&planner_gate),
             invocation: invocation(limits, self.arguments),
             worker_id: self.presence.worker_id().to_owned(),
-            clock: Arc::clone(&machine.clock),
+            clock: machine.clock(),
             activity: Arc::clone(&activity),
         }];
         if self.role != Role::Plan {
@@ -122,7 +128,7 @@ impl Crew {
             stations.push(Station {
                 name: "copier",
                 queue: Arc::clone(&self.local.copier_queue),
-                handler: Arc::new(CopierHandler(copier)),
+                handler: Arc::new(copier),
                 slots: count(self.arguments.workers.unwrap_or(limits.workers)),
                 busy: Arc::default(),
                 gate: Arc::new(AtomicBool::new(true)),
@@ -143,6 +149,20 @@ impl Crew {
             interrupts: Interrupts::listen().map_err(CommandError::Signals)?,
             goes_on,
         })
+    }
+}
+
+/// Refuses a ledger inside the folder that is moved.
+fn keep_apart(ledger: &Path, folder: &Path) -> Result<(), CommandError> {
+    let beside = ledger.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let resolved = (beside.unwrap_or(Path::new(".")).canonicalize(), folder.canonicalize());
+    match resolved {
+        (Ok(beside), Ok(root)) if beside.starts_with(&root) => Err(CommandError::LedgerInSource {
+            ledger: ledger.to_owned(),
+            folder: folder.to_owned(),
+        }),
+        // A folder that is not there yet cannot lie in one that is.
+        _ => Ok(()),
     }
 }
 
@@ -186,5 +206,14 @@ mod tests {
         ] {
             assert_eq!(invocation(&limits, arguments), Duration::from_secs(seconds));
         }
+    }
+    #[test]
+    fn a_ledger_inside_the_folder_that_is_moved_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        keep_apart(&folder.path().join("state.sqlite"), &inner).unwrap();
+        keep_apart(&folder.path().join("state.sqlite"), folder.path()).unwrap_err();
+        keep_apart(&inner.join("../inner/state.sqlite"), folder.path()).unwrap_err();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
 
+use async_trait::async_trait;
 use ossferry_core::ports::Outgoing;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{PassRef, SliceId};
@@ -24,7 +25,7 @@ struct ScriptedHandler {
 
 #[async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, message: &Message, invocation: &Invocation) -> Answer {
+    async fn work(&self, message: &Message, invocation: &Invocation) -> Answer {
         self.asked.lock().unwrap().push((message.clone(), invocation.clone()));
         sleep(self.takes).await;
         self.answers.lock().unwrap().pop_front().unwrap_or(Ok(Handled::Done))

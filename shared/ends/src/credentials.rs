@@ -7,7 +7,7 @@ use ossferry_core::job::Credentials as Place;
 use ossferry_core::time::Clock;
 use ossferry_http::{Credentials, CredentialsProvider, StaticCredentials};
 
-use crate::command_error::CommandError;
+use crate::EndError;
 
 /// Who signs. `None`: nobody.
 pub(crate) type Signer = Option<Arc<dyn CredentialsProvider>>;
@@ -20,14 +20,14 @@ pub(crate) async fn resolve(
     region: &str,
     var: &(dyn Fn(&str) -> Option<String> + Sync),
     clock: &Clock,
-) -> Result<Signer, CommandError> {
+) -> Result<Signer, EndError> {
     let provider: Arc<dyn CredentialsProvider> = match place {
         Place::Anonymous => return Ok(None),
         Place::Env { access_key, secret_key, token } => {
             let value = |variable: &String| {
-                var(variable).filter(|value| !value.is_empty()).ok_or_else(|| {
-                    CommandError::VariableMissing { end, variable: variable.clone() }
-                })
+                var(variable)
+                    .filter(|value| !value.is_empty())
+                    .ok_or_else(|| EndError::VariableMissing { end, variable: variable.clone() })
             };
             Arc::new(StaticCredentials::new(Credentials {
                 access_key: value(access_key)?,

@@ -1,6 +1,5 @@
 //! From a job to its source and its target, with the job's limits and credentials.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use ossferry_aliyun::oss::{BucketInfo, OssClient, OssOptions, Versioning};
@@ -15,17 +14,15 @@ use ossferry_core::ports::Source;
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
 use ossferry_local::FolderSource;
 
-use crate::command_error::CommandError;
 use crate::credentials::resolve;
-use crate::local_ledger::ledger_path;
-use crate::machine::Machine;
+use crate::{EndError, Surroundings};
 
 const SOURCE: &str = "source";
 const TARGET: &str = "target";
 
 /// A source, and what its store offers beside the port.
-pub(crate) enum SourceEnd {
-    /// A folder of this machine.
+pub enum SourceEnd {
+    /// A folder of this around.
     Folder(FolderSource),
     /// A bucket of the S3 family.
     S3(Arc<S3Source>),
@@ -35,7 +32,7 @@ pub(crate) enum SourceEnd {
 
 impl SourceEnd {
     /// As a port.
-    pub(crate) fn port(&self) -> Arc<dyn Source> {
+    pub fn port(&self) -> Arc<dyn Source> {
         match self {
             Self::Folder(folder) => Arc::new(folder.clone()),
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
@@ -45,40 +42,25 @@ impl SourceEnd {
 }
 
 /// The source of a job. A folder must be there; a bucket is not asked yet.
-pub(crate) async fn source_end(job: &Job, machine: &Machine) -> Result<SourceEnd, CommandError> {
-    let refused = |error| CommandError::End { end: SOURCE, error };
+pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, EndError> {
+    let refused = |error| EndError::End { end: SOURCE, error };
     let bucket = match &job.source {
         SourceSpec::Folder(folder) => {
-            let source = FolderSource::open(&folder.path, Arc::clone(&machine.clock));
+            let source = FolderSource::open(&folder.path, Arc::clone(&around.clock));
             let source = source.map_err(refused)?;
-            keep_apart(&ledger_path(job), Path::new(&folder.path))?;
             return Ok(SourceEnd::Folder(source));
         }
         SourceSpec::Bucket(bucket) => bucket,
     };
-    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, machine).await?;
+    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, around).await?;
     // Every byte passes the target's lane as well: there it is counted against the job's rate.
     let lane = lane(&Limits { bytes_per_second: None, ..job.limits.clone() });
-    let clock = Arc::clone(&machine.clock);
+    let clock = Arc::clone(&around.clock);
     match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
             S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
         }
-        None => oss_source(bucket, lane, signer, machine).map_err(refused),
-    }
-}
-
-/// Refuses a ledger inside the folder that is moved.
-fn keep_apart(ledger: &Path, folder: &Path) -> Result<(), CommandError> {
-    let beside = ledger.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let resolved = (beside.unwrap_or(Path::new(".")).canonicalize(), folder.canonicalize());
-    match resolved {
-        (Ok(beside), Ok(root)) if beside.starts_with(&root) => Err(CommandError::LedgerInSource {
-            ledger: ledger.to_owned(),
-            folder: folder.to_owned(),
-        }),
-        // A folder that is not there yet cannot lie in one that is.
-        _ => Ok(()),
+        None => oss_source(bucket, lane, signer, around).map_err(refused),
     }
 }
 
@@ -86,7 +68,7 @@ fn oss_source(
     bucket: &BucketSource,
     lane: Lane,
     signer: Option<Arc<dyn CredentialsProvider>>,
-    machine: &Machine,
+    around: &Surroundings,
 ) -> Result<SourceEnd, PortError> {
     debug_assert_eq!(bucket.kind, StoreKind::Oss, "every other kind is of the s3 family");
     let client = oss_client(
@@ -98,23 +80,23 @@ fn oss_source(
         },
         lane,
         signer,
-        machine,
+        around,
     )?;
     Ok(SourceEnd::Oss(OssSource::new(client)))
 }
 
 /// The target's client. Asks nothing yet.
-pub(crate) async fn target_client(job: &Job, machine: &Machine) -> Result<OssClient, CommandError> {
+pub async fn target_client(job: &Job, around: &Surroundings) -> Result<OssClient, EndError> {
     let target = &job.target;
-    let refused = |error| CommandError::End { end: TARGET, error };
-    let signer = signer(TARGET, &target.credentials, &target.region, machine).await?;
+    let refused = |error| EndError::End { end: TARGET, error };
+    let signer = signer(TARGET, &target.credentials, &target.region, around).await?;
     let bucket = Bucket {
         endpoint: &target.endpoint,
         region: &target.region,
         name: &target.bucket,
         addressing: target.addressing,
     };
-    oss_client(&bucket, lane(&job.limits), signer, machine).map_err(refused)
+    oss_client(&bucket, lane(&job.limits), signer, around).map_err(refused)
 }
 
 /// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5,
@@ -123,14 +105,14 @@ pub(crate) async fn target_client(job: &Job, machine: &Machine) -> Result<OssCli
 /// Fails where that question shows that going on is pointless: nothing answers at the address, no such
 /// bucket, keys refused. A bucket that does not say is taken for a versioned one, which costs a HEAD
 /// before each write that must not overwrite.
-pub(crate) async fn target_end(job: &Job, machine: &Machine) -> Result<OssTarget, CommandError> {
-    let client = target_client(job, machine).await?;
+pub async fn target_end(job: &Job, around: &Surroundings) -> Result<OssTarget, EndError> {
+    let client = target_client(job, around).await?;
     let (encryption, is_versioned) = match client.bucket_info().await {
         Ok(BucketInfo { encryption, versioning, .. }) => {
             (encryption, !matches!(versioning, Some(Versioning::Off) | None))
         }
         Err(error) if ends_the_start(error.kind) => {
-            return Err(CommandError::End { end: TARGET, error });
+            return Err(EndError::End { end: TARGET, error });
         }
         Err(error) => {
             tracing::warn!(
@@ -163,9 +145,9 @@ async fn signer(
     end: &'static str,
     place: &Credentials,
     region: &str,
-    machine: &Machine,
-) -> Result<Option<Arc<dyn CredentialsProvider>>, CommandError> {
-    resolve(end, place, region, &*machine.variables, &machine.clock).await
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn CredentialsProvider>>, EndError> {
+    resolve(end, place, region, &*around.variables, &around.clock).await
 }
 
 struct Bucket<'a> {
@@ -179,7 +161,7 @@ fn oss_client(
     bucket: &Bucket<'_>,
     lane: Lane,
     credentials: Option<Arc<dyn CredentialsProvider>>,
-    machine: &Machine,
+    around: &Surroundings,
 ) -> Result<OssClient, PortError> {
     let unusable = || {
         let message = "the endpoint is no address: write endpoint = \"https://host\"";
@@ -192,7 +174,7 @@ fn oss_client(
         bucket: bucket.name.to_owned(),
         credentials,
         addressing: bucket.addressing,
-        clock: Arc::clone(&machine.clock),
+        clock: Arc::clone(&around.clock),
         retry: RetryPolicy::default(),
     })
 }
@@ -221,16 +203,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_ledger_inside_the_folder_that_is_moved_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("inner");
-        std::fs::create_dir(&inner).unwrap();
-        keep_apart(&folder.path().join("state.sqlite"), &inner).unwrap();
-        keep_apart(&folder.path().join("state.sqlite"), folder.path()).unwrap_err();
-        keep_apart(&inner.join("../inner/state.sqlite"), folder.path()).unwrap_err();
-    }
-
     #[tokio::test]
     async fn a_bucket_that_does_not_say_is_versioned_and_an_address_without_a_service_is_an_error()
     {
@@ -251,18 +223,15 @@ mod tests {
             write!(stream, "HTTP/1.1 403 No\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         });
         let variables = |_: &str| Some("K".to_owned());
-        let machine = Machine {
-            clock: Arc::new(|| Timestamp(0)),
-            variables: Arc::new(variables),
-            is_terminal: false,
-        };
-        let target = target_end(&job(), &machine).await.unwrap();
+        let around =
+            Surroundings { clock: Arc::new(|| Timestamp(0)), variables: Arc::new(variables) };
+        let target = target_end(&job(), &around).await.unwrap();
         refuses.join().unwrap();
         let profile = target.profile();
         assert!(profile.ignores_forbid_overwrite && profile.etag_is_md5);
         let begun = std::time::Instant::now();
-        let error = target_end(&job(), &machine).await.err().unwrap();
-        let CommandError::End { end, error } = error else { panic!("{error}") };
+        let error = target_end(&job(), &around).await.err().unwrap();
+        let EndError::End { end, error } = error else { panic!("{error}") };
         assert_eq!((end, error.kind), (TARGET, ErrorKind::Connection));
         assert!(begun.elapsed() < std::time::Duration::from_secs(5), "nobody waits for the budget");
     }
