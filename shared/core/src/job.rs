@@ -329,7 +329,7 @@ pub struct Limits {
     pub task_bytes_max: u64,
     /// An object of more bytes is moved in parts. Default 64 MiB; at most 5 GB, the largest PUT.
     pub split_bytes: u64,
-    /// Bytes of a part, where the object does not need larger ones. Default 16 MiB.
+    /// Bytes of a part, where the object does not need larger ones. Default 32 MiB.
     pub part_bytes: u64,
     /// Messages a slice may have out that are not settled. Default 64.
     pub window_tasks: u32,
@@ -350,7 +350,7 @@ impl Default for Limits {
             task_objects_max: 1_000,
             task_bytes_max: 4 << 30,
             split_bytes: 64 << 20,
-            part_bytes: 16 << 20,
+            part_bytes: 32 << 20,
             window_tasks: 64,
             slices_max: 8,
             failures_max: 1_000,

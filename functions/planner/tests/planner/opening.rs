@@ -57,7 +57,7 @@ async fn a_large_object_is_opened_once_and_all_its_ranges_are_written() {
     let upload = world.ledger.upload(&task, 1).await.unwrap();
     assert_eq!((upload.state, upload.size), (UploadState::Open, LARGE));
     assert_eq!(upload.pinned_etag, Some(ETag::new(&format!("s-large-{LARGE}"))));
-    assert_eq!((upload.part_bytes, upload.ranges_sent), (16 << 20, upload.ranges));
+    assert_eq!((upload.part_bytes, upload.ranges_sent), (32 << 20, upload.ranges));
     assert_eq!(upload.requests.target["InitiateMultipartUpload"], 1);
     let ranges = world.ledger.ranges(&task, &upload).await.unwrap();
     let parts: u32 = ranges.iter().map(|range| range.parts).sum();
