@@ -82,6 +82,8 @@ credentials = { from = "env", access_key = "A", secret_key = "B" }
 region = "cn-hangzhou"
 bucket = "moved"
 credentials = { from = "env", access_key = "C", secret_key = "D" }
+[limits]
+part_bytes = 16_777_216
 "#;
 
 #[test]
