@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, PortError};
+use ossferry_core::meter::{Meter, OperationCounts};
 use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_core::time::{Clock, Timestamp};
 
@@ -78,6 +79,7 @@ pub struct Ledger {
     /// Nothing is written or sent from this moment on.
     pub(crate) write_until: Option<Timestamp>,
     pub(crate) settled_so_far: Arc<SettledSoFar>,
+    pub(crate) host_meter: Arc<Meter>,
 }
 
 impl Ledger {
@@ -90,8 +92,32 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        let (write_until, settled_so_far) = (None, Arc::default());
-        Self { table, planner_queue, copier_queue, clock, known_dead, write_until, settled_so_far }
+        Self {
+            table,
+            planner_queue,
+            copier_queue,
+            clock,
+            known_dead,
+            write_until: None,
+            settled_so_far: Arc::default(),
+            host_meter: Arc::default(),
+        }
+    }
+
+    /// The same ledger over adapters that count on `meter` what the host bills.
+    ///
+    /// Whoever records next writes what was counted since the last record into its row. So the write
+    /// that records is itself counted by the next one, and what an invocation counts that records
+    /// nothing more stands in none, if the process ends with it.
+    #[must_use]
+    pub fn metered(mut self, meter: Arc<Meter>) -> Self {
+        self.host_meter = meter;
+        self
+    }
+
+    /// What the host bills for work since the last call.
+    pub fn take_host_usage(&self) -> OperationCounts {
+        self.host_meter.take()
     }
 
     /// The ledger's clock.
@@ -240,7 +266,7 @@ impl Ledger {
             self.check_time()?;
             match self.table.put(&row, condition).await {
                 Ok(Written::Done(_)) => return Ok((next, answer)),
-                // The list that stands is this one: its own write, whose answer was lost below.
+                // The list that stands is this one: a client below may repeat a write by itself.
                 Ok(Written::Refused(Some(current))) if blob.is_some() && same(&current, &row) => {
                     return Ok((next, answer));
                 }
