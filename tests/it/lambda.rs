@@ -1,0 +1,3 @@
+//! The functions of AWS Lambda as processes, over queues of SQS and a table of DynamoDB.
+
+mod passes;
