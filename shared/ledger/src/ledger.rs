@@ -12,6 +12,7 @@ use crate::finishing::SettledSoFar;
 use crate::ids::RowId;
 use crate::lease::{Change, KnownDead, Lease, LeaseLost};
 use crate::lists::ListError;
+use crate::observing::Observer;
 
 /// Rounds of one conditional write before it is given up. A refused round means that another worker
 /// moved on, so only a crowd on one row comes near.
@@ -78,6 +79,7 @@ pub struct Ledger {
     /// Nothing is written or sent from this moment on.
     pub(crate) write_until: Option<Timestamp>,
     pub(crate) settled_so_far: Arc<SettledSoFar>,
+    pub(crate) observer: Option<Observer>,
 }
 
 impl Ledger {
@@ -90,8 +92,16 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        let (write_until, settled_so_far) = (None, Arc::default());
-        Self { table, planner_queue, copier_queue, clock, known_dead, write_until, settled_so_far }
+        Self {
+            table,
+            planner_queue,
+            copier_queue,
+            clock,
+            known_dead,
+            write_until: None,
+            settled_so_far: Arc::default(),
+            observer: None,
+        }
     }
 
     /// The ledger's clock.
