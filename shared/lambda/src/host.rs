@@ -29,8 +29,8 @@ pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> 
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let queue = Arc::clone(&ports.copier_queue);
-        let desk = &Desk { workshop: ports.workshop(around.clone(), make), queue };
-        serve(desk.workshop.ledger(), async |event, call| {
+        let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
+        serve(&desk.workshop, async |event, call| {
             let records = Event::read_messages(event)?;
             answer(desk.handle(&records, call).await)
         })
@@ -43,8 +43,8 @@ pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) 
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let queue = Arc::clone(&ports.planner_queue);
-        let desk = &Desk { workshop: ports.workshop(around.clone(), make), queue };
-        serve(desk.workshop.ledger(), async |event, call| {
+        let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
+        serve(&desk.workshop, async |event, call| {
             let passes = Passes { workshop: &desk.workshop, call };
             match Event::read(event)? {
                 Event::Messages(records) => answer(desk.handle(&records, call).await),
@@ -57,15 +57,17 @@ pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) 
 }
 
 /// Answers one event after the other.
-async fn serve(
-    ledger: &Ledger,
+async fn serve<W>(
+    workshop: &Workshop<W>,
     work: impl AsyncFn(Value, &Call) -> Result<Value, Error>,
 ) -> Result<(), Error> {
     let work = &work;
     let answer = |event: LambdaEvent<Value>| async move {
-        let call = call_of(&event.context, ledger.now());
+        let now = || workshop.ledger().now();
+        let call = call_of(&event.context, now());
         let span = logs::call_span(&call);
         let answer = work(event.payload, &call).instrument(span).await;
+        logs::print(&workshop.metrics().take_lines(now()));
         answer.inspect_err(|error| {
             tracing::error!(request_id = call.request_id, %error, "invocation failed");
         })
@@ -102,12 +104,12 @@ impl Ports {
         }
     }
 
-    fn workshop<W>(self, around: Surroundings, make: Make<W>) -> Workshop<W> {
+    fn workshop<W>(self, around: Surroundings, settings: &Settings, make: Make<W>) -> Workshop<W> {
         let Self { table, planner_queue, copier_queue } = self;
         let clock = Arc::clone(&around.clock);
         // Who is killed leaves leases that run out.
         let ledger = Ledger::new(table, planner_queue, copier_queue, clock, Arc::new(|_| false));
-        Workshop::new(ledger, around, make)
+        Workshop::new(ledger, around, &settings.function, make)
     }
 }
 

@@ -32,7 +32,7 @@ impl Default for Post {
 }
 
 /// Messages that were given up.
-pub type DeadLetters = Arc<Mutex<Vec<String>>>;
+type DeadLetters = Arc<Mutex<Vec<String>>>;
 
 /// A queue and the function that its messages go to.
 pub struct Mapping {
