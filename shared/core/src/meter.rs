@@ -34,20 +34,27 @@ impl Meter {
     }
 }
 
-/// Requests at both ends.
+/// Requests at both ends, and what the host bills beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Requests {
     /// At the source.
     pub source: OperationCounts,
     /// At the target.
     pub target: OperationCounts,
+    /// Of queue, table and functions, where the host bills them: requests under their service's names,
+    /// units under those of [`crate::usage`].
+    #[serde(default, skip_serializing_if = "OperationCounts::is_empty")]
+    pub host: OperationCounts,
 }
 
 impl Requests {
     /// Adds the other's counts.
     pub fn add(&mut self, other: &Self) {
-        for (sum, counts) in [(&mut self.source, &other.source), (&mut self.target, &other.target)]
-        {
+        for (sum, counts) in [
+            (&mut self.source, &other.source),
+            (&mut self.target, &other.target),
+            (&mut self.host, &other.host),
+        ] {
             for (operation, count) in counts {
                 *sum.entry(operation.clone()).or_default() += count;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, PortError};
+use ossferry_core::meter::{Meter, OperationCounts};
 use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_core::time::{Clock, Timestamp};
 
@@ -80,6 +81,7 @@ pub struct Ledger {
     pub(crate) write_until: Option<Timestamp>,
     pub(crate) settled_so_far: Arc<SettledSoFar>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) host_meter: Arc<Meter>,
 }
 
 impl Ledger {
@@ -101,7 +103,24 @@ impl Ledger {
             write_until: None,
             settled_so_far: Arc::default(),
             observer: None,
+            host_meter: Arc::default(),
         }
+    }
+
+    /// The same ledger over adapters that count on `meter` what the host bills.
+    ///
+    /// Whoever records next writes what was counted since the last record into its row. So the write
+    /// that records is itself counted by the next one, and what an invocation counts that records
+    /// nothing more stands in none, if the process ends with it.
+    #[must_use]
+    pub fn metered(mut self, meter: Arc<Meter>) -> Self {
+        self.host_meter = meter;
+        self
+    }
+
+    /// What the host bills for work since the last call.
+    pub fn take_host_usage(&self) -> OperationCounts {
+        self.host_meter.take()
     }
 
     /// The ledger's clock.
