@@ -14,6 +14,7 @@ pub mod object;
 pub mod outcome;
 pub mod packing;
 pub mod ports;
+pub mod prices;
 pub mod proof;
 pub mod report;
 pub mod since;
