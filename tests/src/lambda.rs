@@ -135,6 +135,11 @@ impl Function {
         *locked(&self.kills) = kills;
     }
 
+    /// How it is deployed.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
     /// What was measured so far.
     pub fn figures(&self) -> Figures {
         *locked(&self.figures)

@@ -8,6 +8,7 @@ use ossferry_core::ports::{Delivery, Queue};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::{Function, Invoked, locked};
 
@@ -61,13 +62,30 @@ impl Mapping {
         locked(&self.dead_letters).clone()
     }
 
-    /// Ends [`Mapping::run`] once what has begun has ended.
+    /// Carries messages until so many were given up. Panics where that takes longer.
+    pub async fn until_dead(&self, count: usize, limit: Duration) {
+        let look = async {
+            while locked(&self.dead_letters).len() < count {
+                sleep(WAIT).await;
+            }
+        };
+        let look = async {
+            let given_up = timeout(limit, look).await;
+            self.stop();
+            given_up
+        };
+        let ((), given_up) = tokio::join!(self.run(), look);
+        given_up.expect("messages are given up in time");
+    }
+
+    /// Ends [`Mapping::run`] when what has begun has ended.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
     /// Carries messages until it is stopped.
     pub async fn run(&self) {
+        self.stop.send_replace(false);
         let mut pollers: JoinSet<()> = JoinSet::new();
         for _ in 0..self.concurrency {
             let poller = Poller {

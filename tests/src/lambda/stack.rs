@@ -106,6 +106,14 @@ impl Stack {
         Self { job, ledger, planner, copier, mappings, queues }
     }
 
+    /// Every secret that the functions are told.
+    pub fn secrets(&self) -> Vec<String> {
+        let variables = self.copier.deployment().variables.iter();
+        let is_secret = |name: &str| name.contains("SECRET") || name.contains("TOKEN");
+        let secrets = variables.filter(|(name, _)| is_secret(name));
+        secrets.map(|(_, value)| value.clone()).collect()
+    }
+
     /// Triggers a pass of the job, as whoever calls the planner directly.
     pub async fn trigger(&self, fields: Value) -> Value {
         let mut event = json!({"job": self.job.name});
@@ -129,13 +137,14 @@ impl Stack {
         (pass, row)
     }
 
-    /// Carries messages until a pass has ended. Panics where it has not in so much time.
+    /// Carries messages until a pass has ended, and what was begun too. Panics where it has not in so much time.
     pub async fn until_end(&self, pass: &PassRef, limit: Duration) -> PassRow {
         let until = Instant::now() + limit;
         let look = async {
             loop {
                 let row = self.ledger.pass(pass).await.expect("the pass is there");
                 if row.state.is_final() {
+                    self.mappings.iter().for_each(|mapping| mapping.stop());
                     return row;
                 }
                 if Instant::now() >= until {
@@ -147,12 +156,8 @@ impl Stack {
             }
         };
         let [planners, copiers] = self.mappings.each_ref();
-        tokio::select! {
-            row = look => row,
-            ((), ()) = async { tokio::join!(planners.run(), copiers.run()) } => {
-                panic!("nobody stops the mappings")
-            }
-        }
+        let ((), (), row) = tokio::join!(planners.run(), copiers.run(), look);
+        row
     }
 }
 
@@ -173,7 +178,8 @@ fn variables(
         ("AWS_ENDPOINT_URL_SQS", &ministack.endpoint()),
         ("AWS_ENDPOINT_URL_DYNAMODB", &table_endpoint),
         ("AWS_ACCESS_KEY_ID", "AKIDTESTS"),
-        ("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests"),
+        ("AWS_SECRET_ACCESS_KEY", "secret-of-the-functions-of-the-tests"),
+        ("AWS_SESSION_TOKEN", "token-of-the-functions-of-the-tests"),
         ("SOURCE_ACCESS_KEY", &account.access_key),
         ("SOURCE_SECRET_KEY", &account.secret_key),
         ("OSS_ACCESS_KEY_ID", oss::ACCESS_KEY),
