@@ -9,6 +9,7 @@ mod conformance;
 mod faults;
 mod finishing;
 mod kills;
+mod lambda;
 mod models;
 mod old_data;
 mod peers;

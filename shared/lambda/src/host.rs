@@ -2,15 +2,19 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
 use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::Queue;
 use ossferry_core::time::Timestamp;
+use ossferry_core::usage::{GB_MILLISECONDS, INVOCATIONS, gb_milliseconds};
 use ossferry_ends::Surroundings;
 use ossferry_ledger::{Handler, Ledger};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::call::Call;
@@ -28,9 +32,9 @@ const MIB_PER_PROCESSOR: u32 = 1_769;
 pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
-        let queue = Arc::clone(&ports.copier_queue);
-        let desk = &Desk { workshop: ports.workshop(around.clone(), make), queue };
-        serve(desk.workshop.ledger(), async |event, call| {
+        let (queue, bill) = (Arc::clone(&ports.copier_queue), ports.bill(settings));
+        let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
+        serve(&desk.workshop, &bill, async |event, call| {
             let records = Event::read_messages(event)?;
             answer(desk.handle(&records, call).await)
         })
@@ -42,9 +46,9 @@ pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> 
 pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
-        let queue = Arc::clone(&ports.planner_queue);
-        let desk = &Desk { workshop: ports.workshop(around.clone(), make), queue };
-        serve(desk.workshop.ledger(), async |event, call| {
+        let (queue, bill) = (Arc::clone(&ports.planner_queue), ports.bill(settings));
+        let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
+        serve(&desk.workshop, &bill, async |event, call| {
             let passes = Passes { workshop: &desk.workshop, call };
             match Event::read(event)? {
                 Event::Messages(records) => answer(desk.handle(&records, call).await),
@@ -56,16 +60,36 @@ pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) 
     })
 }
 
+/// Counts what Lambda bills for an invocation. It stands in the row that is recorded next: as a rule
+/// one of the next invocation, because this one's time goes on until it has answered.
+struct Bill {
+    meter: Arc<Meter>,
+    memory_mib: u32,
+}
+
+impl Bill {
+    fn count(&self, took: Duration) {
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.meter.count(INVOCATIONS);
+        let used = gb_milliseconds(self.memory_mib.into(), millis);
+        self.meter.count_many(GB_MILLISECONDS, used);
+    }
+}
+
 /// Answers one event after the other.
-async fn serve(
-    ledger: &Ledger,
+async fn serve<W>(
+    workshop: &Workshop<W>,
+    bill: &Bill,
     work: impl AsyncFn(Value, &Call) -> Result<Value, Error>,
 ) -> Result<(), Error> {
     let work = &work;
     let answer = |event: LambdaEvent<Value>| async move {
-        let call = call_of(&event.context, ledger.now());
+        let now = || workshop.ledger().now();
+        let (begun, call) = (Instant::now(), call_of(&event.context, now()));
         let span = logs::call_span(&call);
         let answer = work(event.payload, &call).instrument(span).await;
+        bill.count(begun.elapsed());
+        logs::print(&workshop.metrics().take_lines(now()));
         answer.inspect_err(|error| {
             tracing::error!(request_id = call.request_id, %error, "invocation failed");
         })
@@ -87,27 +111,40 @@ struct Ports {
     table: Arc<DynamoTable>,
     planner_queue: Arc<dyn Queue>,
     copier_queue: Arc<dyn Queue>,
+    /// Counts what is billed.
+    meter: Arc<Meter>,
 }
 
 impl Ports {
     async fn open(settings: &Settings) -> Self {
         let config = sdk_config(None).await;
         let sqs = aws_sdk_sqs::Client::new(&config);
-        let queue = |url: &String| Arc::new(SqsQueue::new(sqs.clone(), url.clone(), None));
+        let meter = Arc::<Meter>::default();
+        let queue = |url: &String| {
+            let queue = SqsQueue::new(sqs.clone(), url.clone(), None);
+            Arc::new(queue.metered(Arc::clone(&meter)))
+        };
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let table = DynamoTable::new(dynamodb, settings.table.clone());
         Self {
-            table: Arc::new(DynamoTable::new(dynamodb, settings.table.clone())),
+            table: Arc::new(table.metered(Arc::clone(&meter))),
             planner_queue: queue(&settings.planner_queue),
             copier_queue: queue(&settings.copier_queue),
+            meter,
         }
     }
 
-    fn workshop<W>(self, around: Surroundings, make: Make<W>) -> Workshop<W> {
-        let Self { table, planner_queue, copier_queue } = self;
+    fn bill(&self, settings: &Settings) -> Bill {
+        Bill { meter: Arc::clone(&self.meter), memory_mib: settings.memory_mib }
+    }
+
+    fn workshop<W>(self, around: Surroundings, settings: &Settings, make: Make<W>) -> Workshop<W> {
+        let Self { table, planner_queue, copier_queue, meter } = self;
         let clock = Arc::clone(&around.clock);
         // Who is killed leaves leases that run out.
         let ledger = Ledger::new(table, planner_queue, copier_queue, clock, Arc::new(|_| false));
-        Workshop::new(ledger, around, make)
+        let ledger = ledger.metered(meter);
+        Workshop::new(ledger, around, &settings.function, make)
     }
 }
 

@@ -8,9 +8,11 @@ mod call;
 mod event;
 mod host;
 mod logs;
+mod metrics;
 mod passes;
 mod records;
 mod settings;
+mod slots;
 mod workshop;
 
 pub use answer::{
@@ -22,4 +24,5 @@ pub use host::{run_copier, run_planner};
 pub use ossferry_ends::Surroundings;
 pub use passes::{AskedPass, PassMaker};
 pub use records::Desk;
-pub use workshop::{Found, Make, Parts, Workshop, WorkshopError};
+pub use slots::Slots;
+pub use workshop::{Found, Made, Make, Parts, Workshop, WorkshopError};

@@ -1,5 +1,7 @@
 //! JSON lines on standard output, which Lambda takes to its logs, each with what it is about.
 
+use std::io::Write as _;
+
 use ossferry_ledger::messages::Message;
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
@@ -27,6 +29,15 @@ pub(crate) fn install(level: &str) {
         let text = panic.payload_as_str().unwrap_or("no text");
         tracing::error!(place, text, "panic");
     }));
+}
+
+/// Writes lines among those of the log.
+pub(crate) fn print(lines: &[String]) {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        // Nobody reads them any more: nothing of the work depends on it.
+        let _ = writeln!(out, "{line}");
+    }
 }
 
 /// Everything that is logged while one record is dealt with says whose it is.

@@ -7,13 +7,14 @@ use std::future::Future;
 use ossferry_core::job::Job;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{JobName, PassId, PassRef};
-use ossferry_ledger::rows::{JobRow, PassIndexRow, PassKind};
+use ossferry_ledger::rows::{PassIndexRow, PassKind};
 use ossferry_ledger::{Handler, HandlerError, Ledger, LedgerError};
 use tokio::time::timeout;
 
 use crate::answer::{TriggerAnswer, TriggerOutcome};
 use crate::call::Call;
 use crate::event::TriggerEvent;
+use crate::metrics::Metric;
 use crate::workshop::{Workshop, WorkshopError};
 
 /// Characters of a request id in the id of a pass that brings none of its own.
@@ -53,7 +54,12 @@ impl<W: PassMaker> Passes<'_, W> {
 
     /// Begins the pass of a trigger.
     pub(crate) async fn begin(&self, event: &TriggerEvent) -> Result<TriggerAnswer, HandlerError> {
-        self.in_time(self.begin_at_leisure(event)).await
+        let answer = self.in_time(self.begin_at_leisure(event)).await;
+        if let Ok(TriggerAnswer { outcome: TriggerOutcome::Refused, reason, .. }) = &answer {
+            tracing::warn!(job = %event.job, reason, "trigger refused");
+            self.workshop.metrics().add(&event.job, Metric::Refusals, 1.0);
+        }
+        answer
     }
 
     async fn begin_at_leisure(&self, event: &TriggerEvent) -> Result<TriggerAnswer, HandlerError> {
@@ -63,15 +69,10 @@ impl<W: PassMaker> Passes<'_, W> {
             let reason = format!("no job {} is deployed: ossferry deploy-job", event.job);
             return Ok(TriggerAnswer::new(pass, TriggerOutcome::Refused).because(reason));
         };
-        let (job, planner) = self.planner_of(&row).await?;
+        let (definition, hash) = (&row.definition, &row.definition_hash);
+        let made = self.workshop.of_definition(definition, hash).await?;
         let asked = AskedPass { pass, kind: event.kind, since: event.since };
-        planner.begin_pass(&job, asked).await
-    }
-
-    async fn planner_of(&self, row: &JobRow) -> Result<(Job, std::sync::Arc<W>), WorkshopError> {
-        let job = Job::from_json(&row.definition)?;
-        let planner = self.workshop.of_definition(&row.definition, &row.definition_hash).await?;
-        Ok((job, planner))
+        made.worker.begin_pass(&made.job, asked).await
     }
 
     /// The id of a trigger's pass: the same, however often the trigger is delivered.

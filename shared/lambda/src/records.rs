@@ -4,22 +4,24 @@
 mod tests;
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use ossferry_core::ports::{Outgoing, Queue, Receipt};
 use ossferry_ledger::messages::{Message, MessageError};
-use ossferry_ledger::{Handled, Handler, HandlerError};
-use tokio::time::timeout;
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation};
+use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 
 use crate::answer::{BatchAnswer, BatchItemFailure};
 use crate::call::Call;
 use crate::event::SqsRecord;
 use crate::logs;
-use crate::workshop::{Found, Workshop};
+use crate::metrics::Metric;
+use crate::workshop::{Found, Made, Workshop};
 
 /// No message of SQS can be delayed longer.
 const DELAY_MAX: Duration = Duration::from_mins(15);
@@ -56,13 +58,20 @@ impl<W: Handler> Desk<W> {
     /// Whether the message may be deleted.
     async fn handle_one(&self, record: &SqsRecord, call: &Call, number: usize) -> bool {
         let patience = call.patience(self.workshop.ledger().now());
-        // A worker that panicked holds nothing that the next call would find broken: what it had
-        // claimed stands in the ledger under its own fence.
-        let work = AssertUnwindSafe(self.work(record, call, number)).catch_unwind();
+        let work = async {
+            match Message::from_text(&record.body) {
+                Ok(message) => self.unwound(&message, record, call, number).await,
+                Err(error @ MessageError::Version(_)) => {
+                    tracing::warn!(%error, "left for a newer function");
+                    self.send_on(record, NEWER_DELAY).await
+                }
+                // It ends in the dead-letter queue, where somebody can look at it.
+                Err(error) => Err(refused(error.to_string())),
+            }
+        };
         let error = match timeout(patience, work).await {
-            Ok(Ok(Ok(()))) => return true,
-            Ok(Ok(Err(error))) => error,
-            Ok(Err(_)) => HandlerError { is_transient: false, message: "panicked".to_owned() },
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error,
             Err(_) => HandlerError {
                 is_transient: true,
                 message: "did not return in the invocation's time".to_owned(),
@@ -82,32 +91,65 @@ impl<W: Handler> Desk<W> {
         false
     }
 
-    async fn work(
+    /// A worker that panicked holds nothing that the next call would find broken: what it had claimed
+    /// stands in the ledger under its own fence.
+    async fn unwound(
         &self,
+        message: &Message,
         record: &SqsRecord,
         call: &Call,
         number: usize,
     ) -> Result<(), HandlerError> {
-        let message = match Message::from_text(&record.body) {
-            Ok(message) => message,
-            Err(error @ MessageError::Version(_)) => {
-                tracing::warn!(%error, "left for a newer function");
-                return self.send_on(record, NEWER_DELAY).await;
-            }
-            // It ends in the dead-letter queue, where somebody can look at it.
-            Err(error) => return Err(refused(error.to_string())),
-        };
-        logs::note_message(&Span::current(), &message);
-        let worker = match self.workshop.of_pass(message.pass()).await? {
-            Found::Worker(worker) => worker,
+        logs::note_message(&Span::current(), message);
+        let work = AssertUnwindSafe(self.work(message, record, call, number)).catch_unwind();
+        work.await.unwrap_or_else(|_| {
+            self.workshop.metrics().add(&message.pass().job, Metric::Panics, 1.0);
+            Err(refused("panicked".to_owned()))
+        })
+    }
+
+    async fn work(
+        &self,
+        message: &Message,
+        record: &SqsRecord,
+        call: &Call,
+        number: usize,
+    ) -> Result<(), HandlerError> {
+        let begun = Instant::now();
+        let made = match self.workshop.of_pass(message.pass()).await? {
+            Found::Worker(made) => made,
             Found::Over => return Ok(()),
         };
-        match worker.work(&message, &call.invocation(number)).await? {
-            Handled::Done => Ok(()),
+        match self.in_slots(message, &made, &call.invocation(number)).await? {
+            Handled::Done => {
+                if matches!(message, Message::Task(_) | Message::Range { .. }) {
+                    let seconds = begun.elapsed().as_secs_f64();
+                    let job = &message.pass().job;
+                    self.workshop.metrics().add(job, Metric::TaskSeconds, seconds);
+                }
+                Ok(())
+            }
             Handled::Later(delay) => {
                 tracing::debug!(?delay, "put off");
                 self.send_on(record, delay).await
             }
+        }
+    }
+
+    /// Works on the message; while a slice is walked, looks how many more would be.
+    async fn in_slots(
+        &self,
+        message: &Message,
+        made: &Made<W>,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError> {
+        let work = made.worker.work(message, invocation);
+        let Message::Slice(slice) = message else { return work.await };
+        let (ledger, slices_max) = (self.workshop.ledger(), made.job.limits.slices_max);
+        let slots = self.workshop.slots().watch(ledger, &slice.pass, slices_max);
+        match select(work, pin!(slots)).await {
+            Either::Left((handled, _)) => handled,
+            Either::Right((never, _)) => match never {},
         }
     }
 

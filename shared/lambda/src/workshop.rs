@@ -12,6 +12,9 @@ use ossferry_ledger::rows::PassState;
 use ossferry_ledger::{HandlerError, Ledger, LedgerError};
 use tokio::sync::Mutex;
 
+use crate::metrics::{Metric, Metrics};
+use crate::slots::Slots;
+
 /// Definitions, and passes, remembered at once. More are only remnants of earlier ones.
 const KEPT_MAX: usize = 16;
 
@@ -25,6 +28,8 @@ pub struct Parts {
     pub target: Arc<dyn Target>,
     /// The job, as the definition says.
     pub job: Arc<Job>,
+    /// Whether a further slice would be walked at once.
+    pub slots: Slots,
 }
 
 /// Makes a planner or copier.
@@ -56,17 +61,25 @@ impl From<WorkshopError> for HandlerError {
     }
 }
 
+/// A planner or copier and the job that it was made for.
+pub struct Made<W> {
+    /// Works on its messages.
+    pub worker: W,
+    /// As the definition says.
+    pub job: Arc<Job>,
+}
+
 /// Who works on a message.
 pub enum Found<W> {
     /// A planner or copier of its job.
-    Worker(Arc<W>),
+    Worker(Arc<Made<W>>),
     /// Nobody: the pass has ended.
     Over,
 }
 
 struct Kept<W> {
-    by_definition: HashMap<String, Arc<W>>,
-    by_pass: HashMap<PassRef, Arc<W>>,
+    by_definition: HashMap<String, Arc<Made<W>>>,
+    by_pass: HashMap<PassRef, Arc<Made<W>>>,
 }
 
 /// Makes workers and keeps them.
@@ -74,14 +87,31 @@ pub struct Workshop<W> {
     ledger: Ledger,
     around: Surroundings,
     make: Make<W>,
+    metrics: Arc<Metrics>,
+    slots: Slots,
     kept: Mutex<Kept<W>>,
 }
 
 impl<W> Workshop<W> {
     /// A workshop that has made nothing yet.
-    pub fn new(ledger: Ledger, around: Surroundings, make: Make<W>) -> Self {
+    /// What is recorded counts under the name of the `function`.
+    pub fn new(ledger: Ledger, around: Surroundings, function: &str, make: Make<W>) -> Self {
         let kept = Kept { by_definition: HashMap::new(), by_pass: HashMap::new() };
-        Self { ledger, around, make, kept: Mutex::new(kept) }
+        let (metrics, slots) = (Metrics::new(function), Slots::default());
+        let (counts, splits) = (metrics.observer(), slots.clone());
+        let ledger = ledger.observed(Arc::new(move |job, recorded| {
+            counts(job, recorded);
+            splits.note(recorded);
+        }));
+        Self { ledger, around, make, metrics, slots, kept: Mutex::new(kept) }
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// Rows and queues.
@@ -109,6 +139,7 @@ impl<W> Workshop<W> {
             Err(WorkshopError::End(error)) if concerns_every_object(&error) => {
                 let reason = error.to_string();
                 tracing::error!(pass = %pass.pass, reason, "pass stopped");
+                self.metrics.add(&pass.job, Metric::Refusals, 1.0);
                 self.ledger.end_pass(pass, PassState::Stopped, Some(&reason)).await?;
                 Ok(Found::Over)
             }
@@ -121,7 +152,7 @@ impl<W> Workshop<W> {
         &self,
         definition: &str,
         definition_hash: &str,
-    ) -> Result<Arc<W>, WorkshopError> {
+    ) -> Result<Arc<Made<W>>, WorkshopError> {
         // Held while a worker is made: two messages of one job make one.
         let mut kept = self.kept.lock().await;
         if let Some(worker) = kept.by_definition.get(definition_hash) {
@@ -131,7 +162,9 @@ impl<W> Workshop<W> {
         let source = source_end(&job, &self.around).await?.port();
         let target = Arc::new(target_end(&job, &self.around).await?);
         let (ledger, job) = (self.ledger.clone(), Arc::new(job));
-        let worker = Arc::new((self.make)(Parts { ledger, source, target, job }));
+        let parts =
+            Parts { ledger, source, target, job: Arc::clone(&job), slots: self.slots.clone() };
+        let worker = Arc::new(Made { worker: (self.make)(parts), job });
         if kept.by_definition.len() >= KEPT_MAX {
             kept.by_definition.clear();
             kept.by_pass.clear();
@@ -141,7 +174,7 @@ impl<W> Workshop<W> {
         Ok(worker)
     }
 
-    pub(crate) async fn remember(&self, pass: &PassRef, worker: &Arc<W>) {
+    pub(crate) async fn remember(&self, pass: &PassRef, worker: &Arc<Made<W>>) {
         let by_pass = &mut self.kept.lock().await.by_pass;
         if by_pass.len() >= KEPT_MAX {
             by_pass.clear();

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 fn copier(parts: Parts) -> Copier {
-    let Parts { ledger, source, target, job } = parts;
+    let Parts { ledger, source, target, job, .. } = parts;
     let places = usize::try_from(job.limits.concurrency_max).unwrap_or(usize::MAX);
     let in_flight = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
     Copier::new(CopierParts {

@@ -17,8 +17,9 @@ fn main() -> ExitCode {
 }
 
 fn planner(parts: Parts) -> Planner {
-    let Parts { ledger, source, target, .. } = parts;
-    Planner::new(PlannerParts { ledger, source, target, appetite: Arc::new(|| true) })
+    let Parts { ledger, source, target, slots, .. } = parts;
+    let appetite = Arc::new(move || slots.has_room());
+    Planner::new(PlannerParts { ledger, source, target, appetite })
 }
 
 fn now() -> Timestamp {

@@ -9,9 +9,13 @@ use ossferry_ledger::rows::{JobRow, PassState};
 
 use super::{PassMaker, Passes, ledger_error};
 use crate::answer::{SweepAnswer, SweptPass};
+use crate::metrics::Metric;
 
 /// A task's message counts as lost when it has waited so long since it was planned.
 const MESSAGE_IDLE: Duration = Duration::from_mins(10);
+
+/// A pass of which nothing moved for so long stands still: a task is planned to take a few minutes.
+const STANDS_STILL: Duration = Duration::from_mins(30);
 
 impl<W: PassMaker> Passes<'_, W> {
     /// Sends again what is due and has no worker, of one job or of all, and clears up after passes
@@ -58,7 +62,11 @@ impl<W: PassMaker> Passes<'_, W> {
             .map_err(|error| HandlerError { is_transient: false, message: error.to_string() })?;
         let window = u64::from(definition.limits.window_tasks);
         let swept = ledger.sweep(&pass, window, MESSAGE_IDLE).await.map_err(ledger_error)?;
-        tracing::info!(job = %job, pass = %pass.pass, ?swept, "swept");
+        let still = ledger.still_since(&pass).await.map_err(ledger_error)?;
+        let stands_still = ledger.now().since(still) >= STANDS_STILL;
+        tracing::info!(job = %job, pass = %pass.pass, ?swept, stands_still, "swept");
+        let value = if stands_still { 1.0 } else { 0.0 };
+        self.workshop.metrics().add(job, Metric::StandsStill, value);
         let PassRef { job, pass } = pass;
         Ok(Some(SweptPass { job, pass, slices: swept.slices, tasks: swept.tasks }))
     }
@@ -74,7 +82,7 @@ impl<W: PassMaker> Passes<'_, W> {
             let row = self.ledger().pass(&pass).await.map_err(ledger_error)?;
             let (definition, hash) = (&row.definition, &row.definition_hash);
             let planner = self.workshop.of_definition(definition, hash).await?;
-            planner.clear_up(&pass).await?;
+            planner.worker.clear_up(&pass).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ossferry_conformance::memory::MemoryTable;
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::job::Job;
 use ossferry_core::ports::{Delivery, Sent};
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
@@ -103,8 +104,9 @@ async fn desk(queue: &Arc<ScriptedQueue>) -> Desk<ScriptedWorker> {
     let table = Arc::new(MemoryTable::default());
     let ledger = Ledger::new(table, queue(), queue(), clock.clone(), Arc::new(|_: &str| false));
     let around = Surroundings { clock, variables: Arc::new(|_: &str| None) };
-    let workshop = Workshop::new(ledger, around, Box::new(|_| ScriptedWorker));
-    workshop.remember(&pass(), &Arc::new(ScriptedWorker)).await;
+    let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
+    let job = Arc::new(Job::parse(Job::template()).unwrap());
+    workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job })).await;
     Desk { workshop, queue: queue() }
 }
 
@@ -144,6 +146,8 @@ async fn what_befalls_a_record_fails_no_other() {
         assert!(asked.contains(&Asked::Extend(receipt.to_owned(), BACKOFF_FIRST)), "{asked:?}");
     }
     assert_eq!(asked.len(), 4);
+    let numbers = desk.workshop.metrics().take_lines(Timestamp(0)).concat();
+    assert!(numbers.contains(r#""Panics":1.0"#), "{numbers}");
 }
 
 #[tokio::test(start_paused = true)]
