@@ -67,7 +67,7 @@ fn every_message_of_every_version_is_read() {
     assert_all_tested("messages", &tested);
 }
 
-/// The job of the stored definitions.
+/// The job of the stored definitions, with the part size that was the default when they were stored.
 const JOB: &str = r#"
 name = "nightly"
 [source]
@@ -82,6 +82,8 @@ credentials = { from = "env", access_key = "A", secret_key = "B" }
 region = "cn-hangzhou"
 bucket = "moved"
 credentials = { from = "env", access_key = "C", secret_key = "D" }
+[limits]
+part_bytes = 16777216
 "#;
 
 #[test]
