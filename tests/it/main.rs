@@ -5,6 +5,7 @@
 
 mod command;
 mod conformance;
+mod deploying;
 mod faults;
 mod finishing;
 mod kills;
