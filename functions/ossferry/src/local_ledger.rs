@@ -22,8 +22,10 @@ pub(crate) fn read_job(path: &Path) -> Result<Job, CommandError> {
 
 /// Where the ledger of a job is kept.
 pub(crate) fn ledger_path(job: &Job) -> PathBuf {
-    let StateSpec::Local { path } = &job.state;
-    PathBuf::from(path)
+    match &job.state {
+        StateSpec::Local { path } => PathBuf::from(path),
+        StateSpec::Aws { .. } => PathBuf::new(),
+    }
 }
 
 /// A ledger in a SQLite file. Several jobs may share one: each has queues of its own.

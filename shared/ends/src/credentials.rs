@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ossferry_aws::AwsCredentials;
+use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Credentials as Place;
 use ossferry_core::time::Clock;
 use ossferry_http::{Credentials, CredentialsProvider, StaticCredentials};
@@ -34,6 +35,11 @@ pub(crate) async fn resolve(
                 secret_key: value(secret_key)?,
                 token: token.as_ref().map(value).transpose()?,
             }))
+        }
+        Place::AwsSecret { .. } | Place::AwsParameter { .. } | Place::AlibabaOidc { .. } => {
+            let message = "credentials by reference are not read yet";
+            let error = PortError::new(ErrorKind::Unsupported, message);
+            return Err(EndError::End { end, error });
         }
         Place::AwsProfile { profile } => {
             Arc::new(AwsCredentials::profile(profile, region, Arc::clone(clock)))
