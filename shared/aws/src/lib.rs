@@ -5,6 +5,7 @@
 //! asked once a job.
 
 mod answer;
+pub mod api;
 mod continuation;
 mod credentials;
 mod error;
