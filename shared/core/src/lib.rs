@@ -21,3 +21,4 @@ pub mod splitting;
 pub mod sums;
 pub mod time;
 pub mod timely;
+pub mod usage;

@@ -16,7 +16,13 @@ pub struct Meter(Mutex<BTreeMap<&'static str, u64>>);
 impl Meter {
     /// Counts one request sent, whatever its answer: a retry is another request.
     pub fn count(&self, operation: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+        self.count_many(operation, 1);
+    }
+
+    /// Counts so many units of something that is billed by units.
+    pub fn count_many(&self, operation: &'static str, units: u64) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(operation).or_default() += units;
     }
 
     /// What was counted since the last call, and sets the meter to nothing.
