@@ -17,7 +17,8 @@ use ossferry_ends::{SourceEnd, source_end, target_client};
 
 use self::findings::Findings;
 use crate::command_error::CommandError;
-use crate::local_ledger::{LocalLedger, ledger_path, read_job};
+use crate::job_ledger::{JobLedger, read_job};
+use crate::local_ledger::ledger_path;
 use crate::machine::Machine;
 
 /// Keys of the source that are looked at: one page.
@@ -192,9 +193,9 @@ async fn knows_the_scope(job: &Job, job_file: &Path, machine: &Machine) -> bool 
     if !ledger_path(job).exists() {
         return false;
     }
-    let Ok(local) = LocalLedger::look(job, job_file, machine) else { return false };
+    let Ok((kept, _)) = JobLedger::look(job, job_file, machine) else { return false };
     let scope_hash = job.scope_hash();
-    match local.ledger.passes(&local.job).await {
+    match kept.ledger.passes(&kept.job).await {
         Ok(passes) => passes.iter().any(|pass| pass.scope_hash == scope_hash),
         Err(error) => {
             tracing::warn!(%error, "read the ledger");

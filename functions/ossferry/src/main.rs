@@ -9,6 +9,7 @@ mod demo;
 mod host;
 mod init;
 mod inspect;
+mod job_ledger;
 mod local_ledger;
 mod machine;
 mod object_csv;

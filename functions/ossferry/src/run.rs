@@ -21,7 +21,7 @@ use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, Work
 use crate::command_error::CommandError;
 use crate::host::interrupt::INTERRUPTED;
 use crate::host::{HostEnd, Role};
-use crate::local_ledger::{LocalLedger, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::report::{first_failures, reason_of};
 use crate::summary::{json_line, left_behind, report_of};
@@ -56,7 +56,7 @@ pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("copy", &arguments.job.file, arguments.json);
     let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;
-    let pass = running_pass(&crew.local, &crew.planner, &crew.job).await?;
+    let pass = running_pass(&crew.kept, &crew.planner, &crew.job).await?;
     work(&crew, Chosen { pass, goes_on: true }, &asked, machine).await
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn begin(
                      began with"
                 );
             }
-            return Ok(Chosen { pass: crew.local.pass(pass), goes_on: true });
+            return Ok(Chosen { pass: crew.kept.pass(pass), goes_on: true });
         }
         Choice::Begin(kind) => kind,
     };
@@ -128,11 +128,11 @@ pub(crate) async fn begin(
         }
         Begun::Ended(row) => (row.pass, true),
     };
-    Ok(Chosen { pass: crew.local.pass(pass), goes_on })
+    Ok(Chosen { pass: crew.kept.pass(pass), goes_on })
 }
 
 async fn running_pass(
-    local: &LocalLedger,
+    kept: &JobLedger,
     planner: &Planner,
     job: &Job,
 ) -> Result<PassRef, CommandError> {
@@ -140,7 +140,7 @@ async fn running_pass(
     let mut has_said = false;
     loop {
         if let Some(row) = planner.running(job).await? {
-            return Ok(local.pass(row.pass));
+            return Ok(kept.pass(row.pass));
         }
         if Instant::now() >= until {
             return Err(CommandError::NoPassRuns);
@@ -164,7 +164,7 @@ async fn work(
     match operate(crew, chosen, &asked.line(asked.command), machine).await? {
         Ending::Interrupted => {
             if asked.json {
-                let status = crew.local.ledger.status(&pass).await?;
+                let status = crew.kept.ledger.status(&pass).await?;
                 let report = report_of(&status, machine.now());
                 writeln!(std::io::stdout(), "{}", json_line(&report))?;
             }
@@ -210,7 +210,7 @@ pub(crate) async fn operate(
         return Ok(Ending::Interrupted);
     }
     clear_uploads(crew, &pass).await;
-    let status = crew.local.ledger.status(&pass).await?;
+    let status = crew.kept.ledger.status(&pass).await?;
     let report = Box::new(report_of(&status, machine.now()));
     Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
 }
@@ -218,12 +218,12 @@ pub(crate) async fn operate(
 /// Aborts what passes that ended early left at the target, and waits until no worker of theirs is left:
 /// it might still write older bytes.
 async fn wait_for_predecessors(crew: &Crew) -> Result<(), CommandError> {
-    for pass in crew.local.ledger.passes(&crew.local.job).await? {
+    for pass in crew.kept.ledger.passes(&crew.kept.job).await? {
         let is_early = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
         if !is_early || pass.cleared.is_some() {
             continue;
         }
-        let (pass, mut has_said) = (crew.local.pass(pass.pass), false);
+        let (pass, mut has_said) = (crew.kept.pass(pass.pass), false);
         while let Some(until) = clear_uploads(crew, &pass).await {
             if !has_said {
                 eprintln!(
@@ -268,7 +268,7 @@ async fn conclude(
     let failures = if report.failed == 0 {
         Vec::new()
     } else {
-        first_failures(&crew.local.ledger, pass, FAILURES_SHOWN).await?
+        first_failures(&crew.kept.ledger, pass, FAILURES_SHOWN).await?
     };
     for record in &failures {
         eprintln!("failed: {}: {}", record.object.key, reason_of(record));

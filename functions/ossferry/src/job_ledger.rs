@@ -1,0 +1,63 @@
+//! The job file, and its ledger wherever that is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ossferry_core::job::Job;
+use ossferry_core::ports::Queue;
+use ossferry_ledger::Ledger;
+use ossferry_ledger::ids::{JobName, PassId, PassRef};
+use ossferry_ledger::rows::PassState;
+
+use crate::command_error::CommandError;
+use crate::local_ledger::{self, Workplace};
+use crate::machine::Machine;
+
+/// Reads a job file.
+pub(crate) fn read_job(path: &Path) -> Result<Job, CommandError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::JobFileUnreadable { path: path.to_owned(), error })?;
+    Job::parse(&text).map_err(|errors| CommandError::JobFileWrong { path: path.to_owned(), errors })
+}
+
+/// The ledger of a job.
+pub(crate) struct JobLedger {
+    /// The job's name.
+    pub(crate) job: JobName,
+    /// Rows and messages.
+    pub(crate) ledger: Ledger,
+    /// Messages for planners.
+    pub(crate) planner_queue: Arc<dyn Queue>,
+    /// Messages for copiers.
+    pub(crate) copier_queue: Arc<dyn Queue>,
+}
+
+impl JobLedger {
+    /// Opens a ledger that is there, to look at it, and says where work on it is done. `job_file` is
+    /// for the hint where there is none.
+    pub(crate) fn look(
+        job: &Job,
+        job_file: &Path,
+        machine: &Machine,
+    ) -> Result<(Self, Workplace), CommandError> {
+        local_ledger::look(job, job_file, machine)
+    }
+
+    /// A pass of this job.
+    pub(crate) fn pass(&self, pass: PassId) -> PassRef {
+        PassRef { job: self.job.clone(), pass }
+    }
+
+    /// The pass of that id, or the newest that was not skipped.
+    pub(crate) async fn shown_pass(&self, id: Option<&str>) -> Result<PassRef, CommandError> {
+        let passes = self.ledger.passes(&self.job).await?;
+        let mut real = passes.into_iter().rev().filter(|pass| pass.state != PassState::Skipped);
+        let found = match id {
+            None => real.next().ok_or_else(|| CommandError::NoPass(self.job.0.clone()))?,
+            Some(id) => real
+                .find(|pass| pass.pass.0 == id)
+                .ok_or_else(|| CommandError::UnknownPass(id.to_owned()))?,
+        };
+        Ok(self.pass(found.pass))
+    }
+}
