@@ -45,7 +45,7 @@ const SWEEP_INTERVAL_MAX: Duration = Duration::from_mins(1);
 const IDLE_BEFORE_WALKED: Duration = Duration::from_millis(1_500);
 
 /// A task's message counts as lost when it has waited so long since it was planned.
-const MESSAGE_IDLE: Duration = Duration::from_secs(10);
+pub(crate) const MESSAGE_IDLE: Duration = Duration::from_secs(10);
 
 /// Handlers that are at work when the pass ends, or at an interrupt, may take so long to end. What is
 /// cut off then is done again by the next process.

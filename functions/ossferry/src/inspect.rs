@@ -23,7 +23,7 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let (kept, _) = JobLedger::look(&job, &arguments.job.file, machine)?;
+    let (kept, _) = JobLedger::look(&job, &arguments.job.file, machine).await?;
     let mut output = Lines { output: BufWriter::new(io::stdout()), json: arguments.json };
     if let Inspected::Passes = arguments.what {
         output.header(lines::PASSES)?;

@@ -3,21 +3,42 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ossferry_core::job::Job;
+use ossferry_core::job::{Job, StateSpec};
 use ossferry_core::ports::Queue;
 use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::{JobName, PassId, PassRef};
 use ossferry_ledger::rows::PassState;
+use ossferry_local::Database;
 
 use crate::command_error::CommandError;
-use crate::local_ledger::{self, Workplace};
+use crate::host::mark::{Mark, worker_mark};
+use crate::local_ledger;
 use crate::machine::Machine;
+use crate::stack::AwsStack;
 
 /// Reads a job file.
 pub(crate) fn read_job(path: &Path) -> Result<Job, CommandError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| CommandError::JobFileUnreadable { path: path.to_owned(), error })?;
     Job::parse(&text).map_err(|errors| CommandError::JobFileWrong { path: path.to_owned(), errors })
+}
+
+/// Where work on a ledger is done.
+pub(crate) enum Workplace {
+    /// By processes of this machine, on this file.
+    Machine(Database),
+    /// By functions, which start by themselves.
+    Stack(Box<AwsStack>),
+}
+
+impl Workplace {
+    /// Whether somebody works on the job, or will by itself.
+    pub(crate) fn is_manned(&self, job: &JobName) -> bool {
+        match self {
+            Self::Machine(database) => Mark::is_set(&worker_mark(database.path(), &job.0)),
+            Self::Stack(_) => true,
+        }
+    }
 }
 
 /// The ledger of a job.
@@ -35,12 +56,21 @@ pub(crate) struct JobLedger {
 impl JobLedger {
     /// Opens a ledger that is there, to look at it, and says where work on it is done. `job_file` is
     /// for the hint where there is none.
-    pub(crate) fn look(
+    pub(crate) async fn look(
         job: &Job,
         job_file: &Path,
         machine: &Machine,
     ) -> Result<(Self, Workplace), CommandError> {
-        local_ledger::look(job, job_file, machine)
+        match &job.state {
+            StateSpec::Local { .. } => {
+                let (kept, database) = local_ledger::look(job, job_file, machine)?;
+                Ok((kept, Workplace::Machine(database)))
+            }
+            StateSpec::Aws { stack, region } => {
+                let stack = AwsStack::find(stack, region.as_deref(), machine).await?;
+                Ok((stack.ledger(job, machine), Workplace::Stack(Box::new(stack))))
+            }
+        }
     }
 
     /// A pass of this job.

@@ -11,29 +11,14 @@ use ossferry_ledger::lease::KnownDead;
 use ossferry_local::{Database, Presence};
 
 use crate::command_error::CommandError;
-use crate::host::mark::{Mark, worker_mark};
 use crate::job_ledger::JobLedger;
 use crate::machine::Machine;
 
-/// Where the ledger of a job is kept.
+/// Where the ledger of a job is kept on this machine. A stack's is never asked for: it has no file.
 pub(crate) fn ledger_path(job: &Job) -> PathBuf {
     match &job.state {
         StateSpec::Local { path } => PathBuf::from(path),
-        StateSpec::Aws { .. } => PathBuf::new(),
-    }
-}
-
-/// Where work on a ledger is done.
-pub(crate) struct Workplace {
-    /// The file.
-    database: Database,
-    job: JobName,
-}
-
-impl Workplace {
-    /// Whether a process of this machine works on the job.
-    pub(crate) fn is_manned(&self) -> bool {
-        Mark::is_set(&worker_mark(self.database.path(), &self.job.0))
+        StateSpec::Aws { stack, .. } => unreachable!("the ledger of stack {stack} is no file"),
     }
 }
 
@@ -55,7 +40,7 @@ pub(crate) fn look(
     job: &Job,
     job_file: &Path,
     machine: &Machine,
-) -> Result<(JobLedger, Workplace), CommandError> {
+) -> Result<(JobLedger, Database), CommandError> {
     let path = ledger_path(job);
     if !path.exists() {
         // A path that is relative means another file in another folder: say which was meant.
@@ -63,9 +48,7 @@ pub(crate) fn look(
         return Err(CommandError::NoLedger { path, job_file: job_file.to_owned() });
     }
     let database = Database::open(path, machine.clock()).map_err(CommandError::Database)?;
-    let ledger = open(job, &database, machine, Arc::new(|_: &str| false));
-    let job = ledger.job.clone();
-    Ok((ledger, Workplace { database, job }))
+    Ok((open(job, &database, machine, Arc::new(|_: &str| false)), database))
 }
 
 fn open(job: &Job, database: &Database, machine: &Machine, known_dead: KnownDead) -> JobLedger {

@@ -22,7 +22,7 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let (kept, _) = JobLedger::look(&job, job_file, machine)?;
+    let (kept, _) = JobLedger::look(&job, job_file, machine).await?;
     let pass = kept.shown_pass(pass).await?;
     let mut output = BufWriter::new(io::stdout());
     if format == Format::Csv {

@@ -1,12 +1,14 @@
 //! `run`, `plan`, `copy`: work on a pass, and what is said at its end.
 
 mod crew;
+mod deployed;
+mod sweeping;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use ossferry_core::job::Job;
+use ossferry_core::job::{Job, StateSpec};
 use ossferry_core::report::Report;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Begun;
@@ -16,6 +18,7 @@ use ossferry_planner::{Cleared, Planner, Trigger};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::crew::Crew;
+pub(crate) use self::sweeping::sweep;
 use crate::choose::{Choice, choose, new_pass_id};
 use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, WorkArguments};
 use crate::command_error::CommandError;
@@ -36,6 +39,9 @@ const FAILURES_SHOWN: usize = 10;
 pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("run", &arguments.job.file, arguments.json);
+    if let StateSpec::Aws { .. } = job.state {
+        return deployed::run(&job, &arguments, &asked, machine).await;
+    }
     let crew = Crew::hire(job, Role::Run, arguments.work, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
     work(&crew, chosen, &asked, machine).await
@@ -45,6 +51,9 @@ pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8
 pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("plan", &arguments.job.file, false);
+    if let StateSpec::Aws { .. } = job.state {
+        return deployed::plan(&job, &arguments, &asked, machine).await;
+    }
     let limits = WorkArguments { workers: None, invocation_seconds: arguments.invocation_seconds };
     let crew = Crew::hire(job, Role::Plan, limits, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
@@ -55,6 +64,9 @@ pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<
 pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("copy", &arguments.job.file, arguments.json);
+    if let StateSpec::Aws { .. } = job.state {
+        return Err(deployed::no_copy());
+    }
     let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;
     let pass = running_pass(&crew.kept, &crew.planner, &crew.job).await?;
     work(&crew, Chosen { pass, goes_on: true }, &asked, machine).await
@@ -180,7 +192,7 @@ async fn work(
             Ok(0)
         }
         Ending::Ended(report) => {
-            conclude(crew, &pass, &report, asked).await?;
+            conclude(&crew.kept, &pass, &report, asked).await?;
             Ok(report.exit_status())
         }
     }
@@ -254,7 +266,7 @@ async fn clear_uploads(crew: &Crew, pass: &PassRef) -> Option<Timestamp> {
 
 /// Prints the report, and the first failures below it.
 async fn conclude(
-    crew: &Crew,
+    kept: &JobLedger,
     pass: &PassRef,
     report: &Report,
     asked: &Asked<'_>,
@@ -268,7 +280,7 @@ async fn conclude(
     let failures = if report.failed == 0 {
         Vec::new()
     } else {
-        first_failures(&crew.kept.ledger, pass, FAILURES_SHOWN).await?
+        first_failures(&kept.ledger, pass, FAILURES_SHOWN).await?
     };
     for record in &failures {
         eprintln!("failed: {}: {}", record.object.key, reason_of(record));

@@ -24,7 +24,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 struct Standing<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Whether the pass is open and a process of this machine works on it.
+    /// Whether the pass is open, and a process of this machine or the functions of a stack work on it.
     working: bool,
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn show(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let (kept, workplace) = JobLedger::look(&job, job_file, machine)?;
+    let (kept, workplace) = JobLedger::look(&job, job_file, machine).await?;
     let pass = kept.shown_pass(None).await?;
     let title = format!("pass {}", pass.pass);
     let mut progress = Progress::new(title, machine.is_terminal && !json, Arc::default());
@@ -45,7 +45,7 @@ pub(crate) async fn show(
     loop {
         let began = Instant::now();
         // Looked at before the row: a process that ends the pass lets go of its mark afterwards.
-        let is_marked = workplace.is_manned();
+        let is_marked = workplace.is_manned(&kept.job);
         let status = kept.ledger.status(&pass).await?;
         let has_ended = status.row.state.is_final();
         let working = status.row.state == PassState::Open && is_marked;

@@ -91,6 +91,11 @@ impl Crew {
         })
     }
 
+    /// Takes up the messages of workers that died.
+    pub(crate) async fn release_dead(&self) -> Result<(), CommandError> {
+        self.database.release_dead().await.map(drop).map_err(CommandError::Database)
+    }
+
     /// The host of one pass.
     pub(crate) fn host(
         &self,
