@@ -6,6 +6,7 @@
 //! once a job, and speaks to queue and table.
 
 mod answer;
+pub mod api;
 mod continuation;
 mod credentials;
 mod error;
