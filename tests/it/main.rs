@@ -6,6 +6,7 @@
 mod aws;
 mod command;
 mod conformance;
+mod deployed;
 mod deploying;
 mod faults;
 mod finishing;
@@ -18,4 +19,5 @@ mod pipeline;
 mod promises;
 mod readme;
 mod sdk_judges;
+mod template;
 mod tidy;

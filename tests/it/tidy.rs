@@ -41,7 +41,7 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 }
 
 /// Rust sources below a folder of the repository.
-fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
+pub(crate) fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -60,7 +60,7 @@ fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
 }
 
 /// Code lines: without comments, and without a test module at the end of the file.
-fn code(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .take_while(|line| *line != "#[cfg(test)]")
         .filter(|line| !line.trim_start().starts_with("//"))

@@ -67,6 +67,12 @@ impl DynamoDbLocal {
     /// that has just been started.
     pub async fn fresh_table(&self) -> String {
         let name = format!("tests-{:016x}", fastrand::u64(..));
+        self.make_table(&name).await;
+        name
+    }
+
+    /// Makes a table of the ledger's keys under this name.
+    pub async fn make_table(&self, name: &str) {
         let client = self.client();
         let column = |name: &str| {
             let column = AttributeDefinition::builder().attribute_name(name);
@@ -80,7 +86,7 @@ impl DynamoDbLocal {
             .answer(async || {
                 let call = client
                     .create_table()
-                    .table_name(&name)
+                    .table_name(name)
                     .attribute_definitions(column("partition"))
                     .attribute_definitions(column("sort"))
                     .key_schema(key("partition", KeyType::Hash))
@@ -89,7 +95,6 @@ impl DynamoDbLocal {
                 call.send().await.map(drop).map_err(|error| format!("{error:?}"))
             })
             .await;
-        name
     }
 }
 

@@ -7,11 +7,13 @@
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
+//! - [`deployment`]: the template, deployed by the SAM CLI to [`ministack`].
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod billed;
 pub mod clock;
 pub mod command;
+pub mod deployment;
 pub mod drive;
 pub mod dynamodb_local;
 pub mod faulty;

@@ -26,8 +26,16 @@ impl Ministack {
 
     /// A server of its own. Panics where it is not installed.
     pub fn start() -> Self {
+        Self::start_with([])
+    }
+
+    /// [`Ministack::start`] with these variables, which its functions see too.
+    pub fn start_with<const COUNT: usize>(variables: [(&str, String); COUNT]) -> Self {
         let [port] = free_ports();
-        let server = Prepared::new("ministack")
+        let prepared = Prepared::new("ministack");
+        let prepared =
+            variables.iter().fold(prepared, |prepared, (name, value)| prepared.with(name, value));
+        let server = prepared
             .with("BIND_HOST", "127.0.0.1")
             .with("GATEWAY_PORT", port.to_string())
             // It would listen on a port that another server of another test may have.
