@@ -11,6 +11,7 @@ use futures::future::join_all;
 use ossferry_copier::{Copier, CopierOptions, CopierParts, CopyError};
 use ossferry_core::job::Job;
 use ossferry_core::key::Key;
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::{Queue, Source, Table, Target};
 use ossferry_core::report::Report;
 use ossferry_ledger::ids::{JobName, PassRef};
@@ -39,6 +40,20 @@ const MESSAGE_IDLE: Duration = Duration::from_mins(10);
 /// Deliveries after which a pass that does not end is a defect.
 const DELIVERIES_MAX: u64 = 20_000;
 
+/// Where a ledger is kept, and what counts on the way there.
+pub struct Store {
+    /// Its rows.
+    pub table: Arc<dyn Table>,
+    /// On which the table counts what is billed for it.
+    pub meter: Arc<Meter>,
+}
+
+impl From<Arc<dyn Table>> for Store {
+    fn from(table: Arc<dyn Table>) -> Self {
+        Self { table, meter: Arc::default() }
+    }
+}
+
 /// A job at work in this task.
 pub struct Drive {
     job: Job,
@@ -52,7 +67,7 @@ pub struct Drive {
     rng: fastrand::Rng,
     mishaps: Mishaps,
     invocations: u64,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Drive {
@@ -68,11 +83,27 @@ impl Drive {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(folder.path().join("state.sqlite"), clock.clock());
         let table: Arc<dyn Table> = Arc::new(database.expect("a new database").table());
+        let drive = Self::over(table, job, source, target, clock, fates, weather);
+        Self { _folder: Some(folder), ..drive }
+    }
+
+    /// [`Drive::new`] with its ledger in this store.
+    pub fn over(
+        store: impl Into<Store>,
+        job: Job,
+        source: Arc<dyn Source>,
+        target: Arc<dyn Target>,
+        clock: &SteppedClock,
+        fates: &Fates,
+        weather: Weather,
+    ) -> Self {
+        let Store { table, meter } = store.into();
         let post = || Post::new(clock.clock()).refusing(weather.refused, weather.seed);
         let posts = [post(), post()];
         let ledger = |table: Arc<dyn Table>, queues: [Arc<dyn Queue>; 2]| {
             let [planners, copiers] = queues;
             Ledger::new(table, planners, copiers, clock.clock(), Arc::new(|_: &str| false))
+                .metered(Arc::clone(&meter))
         };
         let clean = posts.clone().map(|post| Arc::new(post) as Arc<dyn Queue>);
         let faulty = |queue| Arc::new(FaultyQueue::new(queue, fates.clone())) as Arc<dyn Queue>;
@@ -111,7 +142,7 @@ impl Drive {
             rng: fastrand::Rng::with_seed(weather.seed),
             mishaps: Mishaps::default(),
             invocations: 0,
-            _folder: folder,
+            _folder: None,
         }
     }
 
@@ -119,6 +150,11 @@ impl Drive {
     pub fn mishaps(&self) -> Mishaps {
         let refused = self.posts.iter().map(Post::refused).sum();
         Mishaps { refused, ..self.mishaps }
+    }
+
+    /// Messages delivered so far.
+    pub fn deliveries(&self) -> u64 {
+        self.invocations
     }
 
     /// The ledger through ports without faults.

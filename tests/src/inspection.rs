@@ -45,6 +45,7 @@ pub async fn inspect(
         state: ReportState::Finished,
         reason: None,
         serial: false,
+        source_is_s3: false,
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: 0.0,

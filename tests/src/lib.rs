@@ -1,17 +1,23 @@
 //! Servers to start, faults to inject, and fixtures for the integration tests.
 //!
 //! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
+//! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
+//! - [`billed`]: a table that counts what AWS would bill.
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`command`]: the built `ossferry` as a process.
 
+pub mod billed;
 pub mod clock;
 pub mod command;
 pub mod drive;
+pub mod dynamodb_local;
 pub mod faulty;
 pub mod fixtures;
+pub mod guarded;
 pub mod inspection;
+pub mod ministack;
 pub mod numbered;
 pub mod oss;
 pub mod pages;

@@ -23,7 +23,9 @@ use ossferry_core::key::Key;
 use ossferry_http::percent::{Plus, decode};
 use tokio::time::Instant;
 
-use self::answers::{Broken, corrupted, error, range_shortened, shortened, with_body};
+use self::answers::{
+    Broken, corrupted, error, full, json_error, range_shortened, shortened, with_body,
+};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Body = UnsyncBoxBody<Bytes, Failure>;
@@ -41,8 +43,12 @@ pub enum Fault {
     },
     /// Not executed: 403 and this code.
     Forbidden(&'static str),
+    /// Not executed: 400, and this JSON as an error of `DynamoDB` or SQS.
+    Json(&'static str),
     /// Not executed: the connection is closed.
     Refused,
+    /// Executed, and once more: the second answer is given, as to a client that repeats by itself.
+    Twice,
     /// Executed, and the connection is closed in place of an answer.
     AnswerLost,
     /// The answer's body ends after so many bytes, with the connection.
@@ -232,8 +238,27 @@ fn locked(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
     script.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The operation and the key of a request in path style.
+/// What `x-amz-target` names, of `DynamoDB` and of SQS.
+fn target_operation(parts: &Parts) -> Option<&'static str> {
+    const OPERATIONS: [&str; 7] = [
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "ReceiveMessage",
+        "SendMessageBatch",
+    ];
+    let target = parts.headers.get("x-amz-target")?.to_str().ok()?;
+    let (_, name) = target.split_once('.')?;
+    Some(OPERATIONS.into_iter().find(|known| *known == name).unwrap_or("OtherOfTarget"))
+}
+
+/// The operation and the key of a request, which are in path style where they name a bucket.
 fn seen(parts: &Parts) -> Seen {
+    if let Some(operation) = target_operation(parts) {
+        return Seen { at: Instant::now(), operation, bucket: String::new(), key: None };
+    }
     let path = parts.uri.path().trim_start_matches('/');
     let (bucket, rest) = path.split_once('/').unwrap_or((path, ""));
     let bucket = bucket.to_owned();
@@ -303,6 +328,10 @@ async fn pass(
             drop(body.collect().await);
             return Ok(error(StatusCode::FORBIDDEN, code));
         }
+        Some(Fault::Json(text)) => {
+            drop(body.collect().await);
+            return Ok(json_error(text));
+        }
         Some(Fault::After(hook)) => {
             // Done to its end whatever becomes of the request.
             let (in_flight, hook) = (InFlight::begin(script), Arc::clone(hook));
@@ -315,6 +344,12 @@ async fn pass(
         _ => {}
     }
     let body = match fault {
+        Some(Fault::Twice) => {
+            let bytes = body.collect().await?.to_bytes();
+            let first = Request::from_parts(parts.clone(), full(bytes.clone()));
+            drop(execute(upstream, first).await?.into_body().collect().await);
+            full(bytes)
+        }
         Some(Fault::BodyCorrupted) => corrupted(body).await?,
         _ => body.map_err(Into::into).boxed_unsync(),
     };

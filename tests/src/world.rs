@@ -9,7 +9,7 @@ use futures::FutureExt;
 use ossferry_aliyun::{OssSource, OssTarget};
 use ossferry_core::job::Job;
 use ossferry_core::key::Key;
-use ossferry_core::ports::{Source, Target};
+use ossferry_core::ports::{Source, Table, Target};
 use ossferry_http::{LaneOptions, RetryPolicy};
 use std::time::Duration;
 
@@ -152,6 +152,13 @@ impl World {
     /// The job at work, with nothing that goes wrong by itself.
     pub fn drive(&self) -> Drive {
         self.drive_under(&Fates::kind(), Weather::default())
+    }
+
+    /// The job at work, with its ledger in this table.
+    pub fn drive_over(&self, table: Arc<dyn Table>) -> Drive {
+        let (job, fates) = (self.job.clone(), Fates::kind());
+        let (source, target) = (self.source(), self.target());
+        Drive::over(table, job, source, target, &self.clock, &fates, Weather::default())
     }
 
     /// The job at work, under these fates of its ports and this weather.

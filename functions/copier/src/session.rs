@@ -151,9 +151,13 @@ impl Session {
         work.pass.t2.is_some() || (forbid_overwrite && is_ignored)
     }
 
-    /// The requests made since the last call.
+    /// The requests made since the last call, and what the host bills for work since then.
     pub(crate) fn take_requests(&self) -> Requests {
-        Requests { source: self.source_meter.take(), target: self.target_meter.take() }
+        Requests {
+            source: self.source_meter.take(),
+            target: self.target_meter.take(),
+            host: self.ledger.take_host_usage(),
+        }
     }
 
     /// The message is to come again when another worker's lease may have ended.

@@ -24,6 +24,7 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
         },
         reason: row.reason.clone(),
         serial: is_serial(&row.definition),
+        source_is_s3: is_s3(&row.definition),
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),
@@ -38,6 +39,11 @@ fn is_serial(definition: &str) -> bool {
         SourceSpec::Folder(_) => ListingOrder::Bytes,
     };
     Job::from_json(definition).is_ok_and(|job| order(job) == ListingOrder::Serial)
+}
+
+fn is_s3(definition: &str) -> bool {
+    let is_s3 = |job: Job| job.source.kind() == "s3";
+    Job::from_json(definition).is_ok_and(is_s3)
 }
 
 /// Outcomes of an object that is not at the target as it is at the source.

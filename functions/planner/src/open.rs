@@ -12,7 +12,7 @@ use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, Opened, PassState, TaskRow, UploadRow, UploadState};
-use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN, LedgerError, UploadTurn};
+use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN, Ledger, LedgerError, UploadTurn};
 use tokio::time::timeout_at;
 
 use crate::deadline::work_until;
@@ -74,13 +74,18 @@ struct Attempt {
     plan: Arc<PassPlan>,
     source: Arc<dyn Source>,
     target: Arc<dyn Target>,
+    ledger: Ledger,
     source_meter: Arc<Meter>,
     target_meter: Arc<Meter>,
 }
 
 impl Attempt {
     fn requests(&self) -> Requests {
-        Requests { source: self.source_meter.take(), target: self.target_meter.take() }
+        Requests {
+            source: self.source_meter.take(),
+            target: self.target_meter.take(),
+            host: self.ledger.take_host_usage(),
+        }
     }
 }
 
@@ -126,6 +131,7 @@ impl Planner {
                     plan,
                     source: self.source.metered(source_meter.clone()),
                     target,
+                    ledger: self.ledger.clone(),
                     source_meter,
                     target_meter,
                 };

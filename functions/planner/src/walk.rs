@@ -249,8 +249,11 @@ impl Walk {
     }
 
     async fn commit(&mut self, all: bool, listed: bool) -> Result<(), Halt> {
-        let counted =
-            Requests { source: self.source_meter.take(), target: self.target_meter.take() };
+        let counted = Requests {
+            source: self.source_meter.take(),
+            target: self.target_meter.take(),
+            host: self.ledger.take_host_usage(),
+        };
         self.requests.add(&counted);
         let to = SliceWrite {
             ledger: &self.ledger,

@@ -150,7 +150,7 @@ fn timestamp(time: SystemTime) -> Timestamp {
 
 /// Says which step failed, by the SDK's own words. They name files, profiles and addresses, never
 /// what a file holds.
-fn not_loaded(error: &CredentialsError) -> PortError {
+pub(crate) fn not_loaded(error: &CredentialsError) -> PortError {
     let kind = match error {
         CredentialsError::ProviderTimedOut(_) => ErrorKind::Timeout,
         CredentialsError::ProviderError(_) => ErrorKind::ServerError,

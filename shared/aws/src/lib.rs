@@ -1,8 +1,9 @@
-//! Sources of the S3 family: Amazon S3, Tencent COS, and every store that speaks like S3.
+//! Sources of the S3 family: Amazon S3, Tencent COS, and every store that speaks like S3. And what AWS
+//! holds a ledger in: SQS as queue, `DynamoDB` as table.
 //!
 //! Listings, HEADs and GETs are signed here and sent over the common HTTP lane, because the SDK costs
-//! several times as much for small objects and listings. The SDK finds credentials, and asks what is
-//! asked once a job.
+//! several times as much for small objects and listings. The SDK finds credentials, asks what is asked
+//! once a job, and speaks to queue and table.
 
 mod answer;
 mod continuation;
@@ -13,9 +14,13 @@ mod list;
 mod list_xml;
 mod place;
 mod preflight;
+mod queue;
+mod sdk;
 mod signer;
 pub mod sigv4;
 mod source;
+mod table;
+mod usage;
 mod wire;
 
 pub use credentials::AwsCredentials;
@@ -23,4 +28,8 @@ pub use error::classify;
 pub use kind::S3Kind;
 pub use list::ListVersion;
 pub use preflight::{Preflight, Versioning};
+pub use queue::SqsQueue;
+pub use sdk::sdk_config;
 pub use source::{S3Options, S3Source};
+pub use table::{DynamoTable, item_bytes, read_units, write_units};
+pub use usage::queue_requests;

@@ -9,6 +9,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 
 pub mod memory;
 mod objects;
@@ -67,6 +68,39 @@ macro_rules! run_cases {
     ($port:ident ($subject:expr) [$($case:ident)*]) => {
         $( $crate::named(stringify!($port), stringify!($case), $crate::$port::$case($subject)).await; )*
     };
+}
+
+/// Runs every case of a port at once, each with a subject of its own: for adapters whose cases mostly
+/// wait. The expression is as for [`conformance!`].
+#[macro_export]
+macro_rules! all_at_once {
+    (table, $subject:expr) => {
+        $crate::table_cases! { run_at_once ($subject) }
+    };
+    (queue, $subject:expr) => {
+        $crate::queue_cases! { run_at_once ($subject) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! run_at_once {
+    ($port:ident ($subject:expr) [$($case:ident)*]) => {
+        $crate::join_all(vec![ $( $crate::boxed(async {
+            let (_kept, subject) = $subject;
+            $crate::named(stringify!($port), stringify!($case), $crate::$port::$case(&*subject))
+                .await;
+        }) ),* ])
+        .await
+    };
+}
+
+#[doc(hidden)]
+pub use futures::future::join_all;
+
+#[doc(hidden)]
+pub fn boxed<'a>(case: impl Future<Output = ()> + 'a) -> LocalBoxFuture<'a, ()> {
+    case.boxed_local()
 }
 
 /// Runs one case and, where it fails, fails with its name.

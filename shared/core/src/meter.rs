@@ -16,7 +16,13 @@ pub struct Meter(Mutex<BTreeMap<&'static str, u64>>);
 impl Meter {
     /// Counts one request sent, whatever its answer: a retry is another request.
     pub fn count(&self, operation: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+        self.count_many(operation, 1);
+    }
+
+    /// Counts so many units of something that is billed by units.
+    pub fn count_many(&self, operation: &'static str, units: u64) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(operation).or_default() += units;
     }
 
     /// What was counted since the last call, and sets the meter to nothing.
@@ -28,20 +34,27 @@ impl Meter {
     }
 }
 
-/// Requests at both ends.
+/// Requests at both ends, and what the host bills beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Requests {
     /// At the source.
     pub source: OperationCounts,
     /// At the target.
     pub target: OperationCounts,
+    /// Of queue, table and functions, where the host bills them: requests under their service's names,
+    /// units under those of [`crate::usage`].
+    #[serde(default, skip_serializing_if = "OperationCounts::is_empty")]
+    pub host: OperationCounts,
 }
 
 impl Requests {
     /// Adds the other's counts.
     pub fn add(&mut self, other: &Self) {
-        for (sum, counts) in [(&mut self.source, &other.source), (&mut self.target, &other.target)]
-        {
+        for (sum, counts) in [
+            (&mut self.source, &other.source),
+            (&mut self.target, &other.target),
+            (&mut self.host, &other.host),
+        ] {
             for (operation, count) in counts {
                 *sum.entry(operation.clone()).or_default() += count;
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::meter::Requests;
 use crate::outcome::Outcome;
+use crate::prices::{Cost, Prices};
 use crate::proof::Grade;
 use crate::sums::{Sum, Walked};
 
@@ -63,6 +64,8 @@ pub struct PassFacts {
     pub reason: Option<String>,
     /// Whether the source was walked serially, because it is not known to list by bytes.
     pub serial: bool,
+    /// Whether the source is Amazon's own S3, whose requests are priced like the host's.
+    pub source_is_s3: bool,
     /// Slices that it was walked in.
     pub slices: u64,
     /// Tasks that it was cut into.
@@ -128,6 +131,9 @@ pub struct Report {
     pub proof: Proofs,
     /// Requests made, by operation.
     pub requests: Requests,
+    /// What the host asks for them, where one bills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Target objects looked up one by one, because the listing could not be joined.
     pub target_heads: u64,
     /// Whether the source was walked serially, because it is not known to list by bytes.
@@ -211,6 +217,7 @@ impl Report {
                 c: proved(Grade::C),
                 d: proved(Grade::D),
             },
+            cost: Prices::aws_us_east_1().cost(&requests, facts.source_is_s3),
             requests,
             target_heads: walked.target_heads,
             serial: facts.serial,

@@ -12,7 +12,7 @@ use crate::lease::{Claimant, Hold, LeaseLost, Taken};
 use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
 use crate::lists::{
     ListError, ObjectResult, PlannedObject, decode_objects, decode_results, encode_results,
-    list_digest,
+    encode_results_within, list_digest,
 };
 use crate::messages::Message;
 use crate::rows::{ListRow, PassRow, TaskRow, TaskState};
@@ -127,7 +127,7 @@ impl Ledger {
         let mut sum = sum_of(results);
         sum.requests = requests;
         let (task, hold) = (&claimed.task, &claimed.hold);
-        let blob = encode_results(results);
+        let blob = encode_results_within(results, self.blob_bytes_max());
         self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
             .await?;
         if results.len() < claimed.rest.len() {

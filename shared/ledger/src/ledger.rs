@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, PortError};
+use ossferry_core::meter::{Meter, OperationCounts};
 use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_core::time::{Clock, Timestamp};
 
@@ -16,6 +17,9 @@ use crate::lists::ListError;
 /// Rounds of one conditional write before it is given up. A refused round means that another worker
 /// moved on, so only a crowd on one row comes near.
 const ROUNDS_MAX: u32 = 64;
+
+/// Bytes of a row with a list that are not the list, at most: two key columns and a few numbers.
+const LIST_ROW_BYTES: usize = 4 << 10;
 
 /// Rounds after which a transient error of the table is reported.
 const TRANSIENT_ROUNDS_MAX: u32 = 6;
@@ -75,6 +79,7 @@ pub struct Ledger {
     /// Nothing is written or sent from this moment on.
     pub(crate) write_until: Option<Timestamp>,
     pub(crate) settled_so_far: Arc<SettledSoFar>,
+    pub(crate) host_meter: Arc<Meter>,
 }
 
 impl Ledger {
@@ -87,8 +92,32 @@ impl Ledger {
         clock: Clock,
         known_dead: KnownDead,
     ) -> Self {
-        let (write_until, settled_so_far) = (None, Arc::default());
-        Self { table, planner_queue, copier_queue, clock, known_dead, write_until, settled_so_far }
+        Self {
+            table,
+            planner_queue,
+            copier_queue,
+            clock,
+            known_dead,
+            write_until: None,
+            settled_so_far: Arc::default(),
+            host_meter: Arc::default(),
+        }
+    }
+
+    /// The same ledger over adapters that count on `meter` what the host bills.
+    ///
+    /// Whoever records next writes what was counted since the last record into its row. So the write
+    /// that records is itself counted by the next one, and what an invocation counts that records
+    /// nothing more stands in none, if the process ends with it.
+    #[must_use]
+    pub fn metered(mut self, meter: Arc<Meter>) -> Self {
+        self.host_meter = meter;
+        self
+    }
+
+    /// What the host bills for work since the last call.
+    pub fn take_host_usage(&self) -> OperationCounts {
+        self.host_meter.take()
     }
 
     /// The ledger's clock.
@@ -117,6 +146,11 @@ impl Ledger {
     /// Bytes that one row may take.
     pub fn row_bytes_max(&self) -> usize {
         self.table.row_bytes_max()
+    }
+
+    /// Bytes that the list in a row may take: keys and plain attributes of such a row are short.
+    pub(crate) fn blob_bytes_max(&self) -> usize {
+        self.row_bytes_max().saturating_sub(LIST_ROW_BYTES)
     }
 
     /// Reads a typed row.
@@ -232,11 +266,19 @@ impl Ledger {
             self.check_time()?;
             match self.table.put(&row, condition).await {
                 Ok(Written::Done(_)) => return Ok((next, answer)),
+                // The list that stands is this one: a client below may repeat a write by itself.
+                Ok(Written::Refused(Some(current))) if blob.is_some() && same(&current, &row) => {
+                    return Ok((next, answer));
+                }
                 Ok(Written::Refused(current)) => stored = current,
                 Err(error) if error.conclusion == Conclusion::Refused => return Err(error.into()),
                 Err(error) => {
                     self.pause(&mut transient_rounds, error).await?;
                     stored = self.fetch(id).await?;
+                    let own = stored.as_ref().is_some_and(|current| same(current, &row));
+                    if blob.is_some() && own {
+                        return Ok((next, answer));
+                    }
                 }
             }
         }
@@ -253,6 +295,11 @@ impl Ledger {
         tokio::time::sleep(Duration::from_millis(20 << *round)).await;
         Ok(())
     }
+}
+
+/// Whether a row holds what another does, whoever wrote it and how often.
+fn same(stored: &Row, row: &Row) -> bool {
+    stored.blob == row.blob && stored.attributes == row.attributes
 }
 
 /// An error where the ledger's own data do not fit together.

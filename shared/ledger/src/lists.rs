@@ -99,9 +99,13 @@ impl ObjectResult {
 }
 
 /// Cuts a reason at a character's end.
-fn cut(mut reason: String) -> String {
-    if reason.len() > REASON_BYTES_MAX {
-        let end = (0..=REASON_BYTES_MAX).rev().find(|end| reason.is_char_boundary(*end));
+fn cut(reason: String) -> String {
+    cut_at(reason, REASON_BYTES_MAX)
+}
+
+fn cut_at(mut reason: String, bytes_max: usize) -> String {
+    if reason.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|end| reason.is_char_boundary(*end));
         reason.truncate(end.unwrap_or(0));
         reason.push('…');
     }
@@ -203,6 +207,22 @@ pub fn decode_objects(blob: &[u8]) -> Result<Vec<PlannedObject>, ListError> {
         }
     });
     Ok(objects.collect())
+}
+
+/// Spells what became of a task's objects, in at most `bytes_max` bytes: reasons are cut shorter where
+/// whole ones do not fit. What became of an object is never cut.
+pub fn encode_results_within(results: &[ObjectResult], bytes_max: usize) -> Bytes {
+    let mut blob = encode_results(results);
+    let mut reason_bytes_max = REASON_BYTES_MAX;
+    while blob.len() > bytes_max && reason_bytes_max > 0 {
+        reason_bytes_max /= 2;
+        let shorter = |result: &ObjectResult| ObjectResult {
+            reason: result.reason.clone().map(|reason| cut_at(reason, reason_bytes_max)),
+            ..result.clone()
+        };
+        blob = encode_results(&results.iter().map(shorter).collect::<Vec<_>>());
+    }
+    blob
 }
 
 /// Spells what became of a task's objects.
@@ -334,6 +354,30 @@ mod tests {
         assert!(matches!(decode_objects(b"nonsense"), Err(ListError::Damaged(_))));
         let newer = compress(&(2, Vec::<u8>::new()));
         assert!(matches!(decode_results(&newer), Err(ListError::Version(2))));
+    }
+
+    #[test]
+    fn any_failures_of_the_longest_task_fit_a_row() {
+        // As many as a list of the shortest keys holds, each with a cause of its own.
+        let mut state = 1_u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b' ' + u8::try_from((state >> 16) % 94).unwrap())
+        };
+        let results: Vec<_> = (0..5_000)
+            .map(|index| {
+                let reason: String = (0..REASON_BYTES_MAX).map(|_| noise()).collect();
+                ObjectResult::plain(index, Outcome::Failed, reason)
+            })
+            .collect();
+        let bytes_max = 350_000;
+        assert!(encode_results(&results).len() > bytes_max);
+        let blob = encode_results_within(&results, bytes_max);
+        assert!(blob.len() <= bytes_max);
+        let read = decode_results(&blob).unwrap();
+        assert_eq!(read.len(), results.len());
+        assert!(read.iter().all(|result| result.outcome == Some(Outcome::Failed)));
+        assert!(read[0].reason.as_ref().is_some_and(|reason| reason.len() > 40));
     }
 
     #[test]

@@ -14,14 +14,8 @@ use crate::database::Database;
 /// and a margin included), and a plan that was made here must fit there.
 pub const ROW_BYTES_MAX: usize = 350 << 10;
 
-/// Bytes of one key column, as the port says.
-const KEY_BYTES_MAX: usize = 512;
-
 /// Blob bytes after which a page of rows ends early: a page of large rows must fit memory.
 const PAGE_BYTES_MAX: usize = 4 << 20;
-
-/// Attributes of a number are counted as this many bytes.
-const INTEGER_BYTES: usize = 8;
 
 /// Rows of a [`Database`].
 #[derive(Clone)]
@@ -83,7 +77,7 @@ impl Table for SqliteTable {
     }
 
     async fn put(&self, row: &Row, condition: Condition) -> Result<Written, PortError> {
-        check_size(row)?;
+        row.check_size("put row", ROW_BYTES_MAX)?;
         let stored = Stored::from_row(row);
         let outcome = self
             .database
@@ -206,31 +200,4 @@ fn write(
         }
     };
     Ok(if changed == 1 { Ok(revision) } else { Err(find(connection, &row.partition, &row.sort)?) })
-}
-
-fn check_size(row: &Row) -> Result<(), PortError> {
-    let refused = |cause: String| {
-        let message = format!("put row {} {}: {cause}", row.partition, row.sort);
-        Err(PortError::new(ErrorKind::Unsupported, message))
-    };
-    if row.partition.len() > KEY_BYTES_MAX || row.sort.len() > KEY_BYTES_MAX {
-        return refused(format!("a key column is longer than {KEY_BYTES_MAX} bytes"));
-    }
-    let attributes: usize = row
-        .attributes
-        .iter()
-        .map(|(name, value)| {
-            name.len()
-                + match value {
-                    Value::Text(text) => text.len(),
-                    Value::Integer(_) => INTEGER_BYTES,
-                }
-        })
-        .sum();
-    let blob = row.blob.as_ref().map_or(0, Bytes::len);
-    let bytes = row.partition.len() + row.sort.len() + attributes + blob;
-    if bytes > ROW_BYTES_MAX {
-        return refused(format!("{bytes} bytes are more than the {ROW_BYTES_MAX} of a row"));
-    }
-    Ok(())
 }

@@ -28,7 +28,17 @@ pub(super) fn error(status: StatusCode, code: &str) -> Answer {
     answer
 }
 
-fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Failure> {
+/// As `DynamoDB` and SQS spell an error.
+pub(super) fn json_error(text: &'static str) -> Answer {
+    let mut answer = Response::new(full(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = StatusCode::BAD_REQUEST;
+    let headers: &mut HeaderMap = answer.headers_mut();
+    headers.insert("x-amzn-requestid", HeaderValue::from_static("SCRIPTED"));
+    headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
+    answer
+}
+
+pub(super) fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Failure> {
     Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 

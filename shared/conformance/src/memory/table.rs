@@ -14,6 +14,8 @@ const PAGE_ROWS: usize = 3;
 #[derive(Debug, Default)]
 pub struct MemoryTable {
     held: Mutex<Held>,
+    /// Bytes after which a page of rows ends, where not their number ends it.
+    page_bytes: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +26,13 @@ struct Held {
 }
 
 impl MemoryTable {
+    /// The same table, whose pages end by their bytes, as a cloud's do, and not after a few rows.
+    #[must_use]
+    pub fn with_pages_of_bytes(mut self, bytes: usize) -> Self {
+        self.page_bytes = Some(bytes);
+        self
+    }
+
     /// Writes that took effect since the last call, by the first word of their sort column.
     pub fn take_writes(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.held().writes)
@@ -57,12 +66,16 @@ impl Table for MemoryTable {
         }
         let bound = |sort: &str| (partition.to_owned(), sort.to_owned());
         let held = self.held();
-        let most = rows_max.min(PAGE_ROWS);
-        let found = held.rows.range(bound(from)..bound(until)).map(|(_, row)| row.clone());
-        let mut rows: Vec<Row> = found.take(most + 1).collect();
-        let more = rows.len() > most;
-        rows.truncate(most);
-        Ok(RowPage { rows, more })
+        let most = if self.page_bytes.is_some() { rows_max } else { rows_max.min(PAGE_ROWS) };
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for row in held.rows.range(bound(from)..bound(until)).map(|(_, row)| row) {
+            if rows.len() == most || self.page_bytes.is_some_and(|page| bytes >= page) {
+                return Ok(RowPage { rows, more: true });
+            }
+            bytes += row.bytes();
+            rows.push(row.clone());
+        }
+        Ok(RowPage { rows, more: false })
     }
 
     async fn put(&self, row: &Row, condition: Condition) -> Result<Written, PortError> {

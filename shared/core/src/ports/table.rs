@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::error::PortError;
+use crate::error::{ErrorKind, PortError};
+
+/// Bytes of one key column.
+const KEY_BYTES_MAX: usize = 512;
+
+/// A number counts as this many bytes: what it takes at most in any store.
+const INTEGER_BYTES: usize = 12;
 
 /// A plain attribute, readable in the store's own console.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,9 +24,9 @@ pub enum Value {
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Row {
-    /// First key column: what is stored and read together. At most 512 bytes.
+    /// First key column: what is stored and read together. From 1 to 512 bytes.
     pub partition: String,
-    /// Second key column, ordered by bytes. At most 512 bytes.
+    /// Second key column, ordered by bytes. From 1 to 512 bytes.
     pub sort: String,
     /// How often the row was written: from 1. Set by the table.
     pub revision: u64,
@@ -28,6 +34,40 @@ pub struct Row {
     pub attributes: BTreeMap<String, Value>,
     /// A compressed list, where the row holds one.
     pub blob: Option<Bytes>,
+}
+
+impl Row {
+    /// Bytes that it takes, as every table counts them: keys, names and values, but neither the names
+    /// nor the numbers that are a table's own.
+    pub fn bytes(&self) -> usize {
+        let attributes = self.attributes.iter().map(|(name, value)| {
+            name.len()
+                + match value {
+                    Value::Text(text) => text.len(),
+                    Value::Integer(_) => INTEGER_BYTES,
+                }
+        });
+        let blob = self.blob.as_ref().map_or(0, Bytes::len);
+        self.partition.len() + self.sort.len() + attributes.sum::<usize>() + blob
+    }
+
+    /// Refuses what a table whose rows hold `row_bytes_max` bytes cannot hold.
+    pub fn check_size(&self, operation: &str, row_bytes_max: usize) -> Result<(), PortError> {
+        let refused = |cause: String| {
+            let message = format!("{operation} {} {}: {cause}", self.partition, self.sort);
+            Err(PortError::new(ErrorKind::Unsupported, message))
+        };
+        for key in [&self.partition, &self.sort] {
+            if key.is_empty() || key.len() > KEY_BYTES_MAX {
+                return refused(format!("a key column of {} bytes", key.len()));
+            }
+        }
+        let bytes = self.bytes();
+        if bytes > row_bytes_max {
+            return refused(format!("{bytes} bytes are more than the {row_bytes_max} of a row"));
+        }
+        Ok(())
+    }
 }
 
 /// When a row may be written.
@@ -65,7 +105,7 @@ pub struct RowPage {
 /// `Unknown` a write may or may not stand; a read tells.
 #[async_trait::async_trait]
 pub trait Table: Send + Sync {
-    /// Bytes that one row may take, keys and attribute names included.
+    /// [`Row::bytes`] of the largest row that it holds.
     fn row_bytes_max(&self) -> usize;
 
     /// One row.

@@ -9,6 +9,7 @@ fn facts(state: ReportState) -> PassFacts {
         state,
         reason: None,
         serial: false,
+        source_is_s3: false,
         slices: 2,
         tasks: 3,
         seconds: 1.5,
@@ -148,4 +149,27 @@ fn a_serial_walk_is_said_in_the_text_and_in_the_json() {
         report.to_string().ends_with("walked serially: the source is not known to list by bytes")
     );
     assert_eq!(serde_json::to_value(&report).unwrap()["serial"], true);
+}
+
+#[test]
+fn what_the_host_bills_is_priced_and_stands_beside_a_peer() {
+    let (walked, mut sum) = sums();
+    let host = [("PutItem", 900), ("write-units", 100_000), ("gb-milliseconds", 600_000)];
+    let host = host.into_iter().chain([("queue-requests", 3_000), ("invocations", 1_200)]);
+    sum.requests.host = host.map(|(name, units)| (name.to_owned(), units)).collect();
+    let facts = PassFacts { source_is_s3: true, ..facts(ReportState::Stopped) };
+    let report = Report::new(facts, &walked, &sum);
+    let want = "\
+  host                              PutItem 900, gb-milliseconds 600000, invocations 1200, queue-requests 3000, write-units 100000
+  cost                     $0.0739  table $0.0625, queues $0.0012, functions $0.0102, by prices of AWS us-east-1 of 2026-09-19
+  source requests          $0.0000  requests to the target and traffic are apart
+  estimate ";
+    let text = report.to_string();
+    assert!(text.contains(want), "{text}");
+    let peer = "Data Transfer Hub publishes $1113.87 for 107,400,000 objects";
+    assert!(text.contains(peer) && text.contains("$10.37 a million"), "{text}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["cost"]["prices"], "AWS us-east-1 of 2026-09-19");
+    assert_eq!(json["requests"]["host"]["PutItem"], 900);
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::{Report, ReportState};
+use crate::meter::OperationCounts;
 use crate::outcome::Outcome;
+use crate::prices::{Cost, ESTIMATE_BYTES, ESTIMATE_OBJECTS, Peer, Prices};
 
 impl fmt::Display for Report {
     /// Several lines, numbers aligned, lines of nothing left out.
@@ -51,9 +53,13 @@ impl fmt::Display for Report {
         }
         for (side, counts) in [("source", &self.requests.source), ("target", &self.requests.target)]
         {
-            let by_operation: Vec<String> =
-                counts.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
-            line(f, &format!("{side} requests"), counts.values().sum(), &by_operation.join(", "))?;
+            let name = format!("{side} requests");
+            line(f, &name, counts.values().sum(), &by_operation(counts))?;
+        }
+        if let Some(cost) = &self.cost {
+            let host = by_operation(&self.requests.host);
+            writeln!(f, "  {:<32}  {host}", "host")?;
+            cost_lines(f, cost, &Prices::aws_us_east_1())?;
         }
         if self.target_heads > 0 {
             let note = "target keys looked up one by one: the source does not list by bytes";
@@ -70,6 +76,38 @@ impl fmt::Display for Report {
 fn line(f: &mut fmt::Formatter<'_>, name: &str, count: u64, note: &str) -> fmt::Result {
     let text = format!("  {name:<17}{:>15}  {note}", grouped(count));
     writeln!(f, "{}", text.trim_end())
+}
+
+fn by_operation(counts: &OperationCounts) -> String {
+    let each: Vec<_> =
+        counts.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
+    each.join(", ")
+}
+
+/// What the host asks for the pass, and an estimate beside what a peer publishes.
+fn cost_lines(f: &mut fmt::Formatter<'_>, cost: &Cost, prices: &Prices) -> fmt::Result {
+    let mut price_line = |name: &str, dollars: f64, note: &str| {
+        writeln!(f, "  {name:<17}{:>15}  {note}", format!("${dollars:.4}"))
+    };
+    let Cost { table, queues, functions, .. } = cost;
+    let note = format!(
+        "table ${table:.4}, queues ${queues:.4}, functions ${functions:.4}, by prices of {}",
+        cost.prices
+    );
+    price_line("cost", cost.host, &note)?;
+    if let Some(requests) = cost.source_requests {
+        price_line("source requests", requests, "requests to the target and traffic are apart")?;
+    }
+    let Peer { name, objects, price } = &prices.peer;
+    let note = format!(
+        "the host for {} objects of {} KB; {name} publishes ${price} for {} objects of that size, \
+         requests and traffic included: ${:.2} a million",
+        grouped(ESTIMATE_OBJECTS),
+        ESTIMATE_BYTES / 1_000,
+        grouped(*objects),
+        prices.peer.price_per_million(),
+    );
+    price_line("estimate", prices.estimate(), &note)
 }
 
 fn meaning(outcome: Outcome) -> &'static str {

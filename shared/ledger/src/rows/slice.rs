@@ -21,6 +21,12 @@ pub const IDLE_HOPS_MAX: u64 = 8;
 /// of 512 bytes beside the names of job and pass, and children share one row.
 const ID_BYTES_MAX: usize = 200;
 const CHILDREN_MAX: usize = 500;
+const CHILDREN_BYTES_MAX: usize = 256 << 10;
+
+/// What a child takes in a row beside its two keys and its id, and what each byte of a key takes at
+/// most: three letters where it is escaped.
+const CHILD_BYTES: usize = 48;
+const KEY_BYTE_LETTERS: usize = 3;
 
 /// Open ─► Walking ─► Listed ─► Settled; Open and Walking may become Stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -54,6 +60,14 @@ pub struct Child {
     pub after: Key,
     /// Its last key; `None`: the end of the key space.
     pub until: Option<Key>,
+}
+
+impl Child {
+    /// Bytes that it takes in its parent's row, at most.
+    fn row_bytes(&self) -> usize {
+        let keys = self.after.len() + self.until.as_ref().map_or(0, Key::len);
+        CHILD_BYTES + self.slice.0.len() + KEY_BYTE_LETTERS * keys
+    }
 }
 
 /// `slice`: what a planner walks.
@@ -263,7 +277,10 @@ impl SliceRow {
 
     /// Whether the rows of this slice leave room for another split.
     pub fn may_split(&self) -> bool {
-        self.slice.0.len() < ID_BYTES_MAX && self.children.len() < CHILDREN_MAX
+        let bytes: usize = self.children.iter().map(Child::row_bytes).sum();
+        self.slice.0.len() < ID_BYTES_MAX
+            && self.children.len() < CHILDREN_MAX
+            && bytes < CHILDREN_BYTES_MAX
     }
 
     /// Cuts the range at `middle`: this slice keeps (after, middle], the child gets the rest.

@@ -76,6 +76,24 @@ fn a_split_keeps_the_child_in_the_parent_and_is_taken_once() {
 }
 
 #[test]
+fn a_slice_stops_splitting_before_its_row_is_full_of_the_longest_keys() {
+    let (mut row, hold) = take(&root(), "a", 0);
+    for number in (0..CHILDREN_MAX).rev() {
+        // Every byte of these is escaped.
+        let mut middle = vec![0xff; 1_023];
+        middle[..2].copy_from_slice(&u16::try_from(number).unwrap().to_be_bytes());
+        if !row.may_split() {
+            break;
+        }
+        let Ok(Change::Write(split, _)) = row.split(&hold, &Key::new(middle)) else { panic!() };
+        row = split;
+    }
+    let children = serde_json::to_string(&row.children).unwrap();
+    assert!(row.children.len() < CHILDREN_MAX && row.children.len() > 30);
+    assert!(children.len() < CHILDREN_BYTES_MAX + (8 << 10), "{} bytes", children.len());
+}
+
+#[test]
 fn planners_that_make_no_progress_are_counted_and_the_slice_is_given_up_by_name() {
     let mut row = root();
     for hop in 0..IDLE_HOPS_MAX {
