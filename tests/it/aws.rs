@@ -3,6 +3,7 @@
 //! Ministack is laxer than AWS: it never says `OverLimit`, and honours a receipt until the message is
 //! received again. What it does not show is shown beside the adapters, code by code.
 
+mod operating;
 mod queue;
 mod sizes;
 mod table;
