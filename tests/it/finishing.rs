@@ -91,6 +91,7 @@ impl Split {
             scope_hash: "scope".to_owned(),
             active_pass: None,
             t2: None,
+            deployed_at: None,
         };
         let begin = BeginPass {
             job,

@@ -6,6 +6,7 @@
 mod aws;
 mod command;
 mod conformance;
+mod deploying;
 mod faults;
 mod finishing;
 mod kills;

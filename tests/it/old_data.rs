@@ -23,9 +23,9 @@ use ossferry_ledger::lists::{
 };
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{
-    Child, DirectoryRow, JobRow, ListRow, OutstandingRow, PartResult, PassIndexRow, PassKind,
-    PassRow, PassState, PassTotals, RangeRow, RangeState, SliceRow, SliceState, TaskKind, TaskRow,
-    TaskState, UploadRow, UploadState,
+    Child, DeployedRow, DirectoryRow, JobRow, ListRow, OutstandingRow, PartResult, PassIndexRow,
+    PassKind, PassRow, PassState, PassTotals, RangeRow, RangeState, SliceRow, SliceState, TaskKind,
+    TaskRow, TaskState, UploadRow, UploadState,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -67,7 +67,7 @@ fn every_message_of_every_version_is_read() {
     assert_all_tested("messages", &tested);
 }
 
-/// The job of the stored definitions.
+/// The job of the stored definitions, with the part size that was the default when they were stored.
 const JOB: &str = r#"
 name = "nightly"
 [source]
@@ -83,7 +83,28 @@ region = "cn-hangzhou"
 bucket = "moved"
 credentials = { from = "env", access_key = "C", secret_key = "D" }
 [limits]
-part_bytes = 16_777_216
+part_bytes = 16777216
+"#;
+
+/// The same job as functions on AWS have it.
+const DEPLOYED: &str = r#"
+name = "nightly"
+[source]
+kind = "cos"
+region = "ap-guangzhou"
+bucket = "photos-1250000000"
+prefix = "2026/"
+credentials = { from = "aws-parameter", name = "/ossferry/cos" }
+[target]
+region = "cn-hangzhou"
+bucket = "moved"
+credentials = { from = "alibaba-oidc", role = "acs:ram::1:role/ossferry", provider = "acs:ram::1:oidc-provider/aws", audience = "ossferry" }
+[limits]
+part_bytes = 33554432
+[state]
+kind = "aws"
+stack = "ossferry"
+region = "eu-central-1"
 "#;
 
 #[test]
@@ -98,6 +119,11 @@ fn every_definition_of_every_version_is_read() {
         tested.insert(file.to_owned());
     }
     assert_eq!(stored("definitions", "v2.json", &now).trim_end(), now);
+    let deployed = Job::parse(DEPLOYED).unwrap();
+    let text = stored("definitions", "v2-aws.json", &deployed.to_json());
+    assert_eq!(Job::from_json(&text).unwrap(), deployed);
+    assert_eq!(text.trim_end(), deployed.to_json());
+    tested.insert("v2-aws.json".to_owned());
     assert_all_tested("definitions", &tested);
 }
 
@@ -293,8 +319,12 @@ fn every_row_of_every_version_is_read() {
         scope_hash: "s1".to_owned(),
         active_pass: Some("p".into()),
         t2: Some(Timestamp(5)),
+        deployed_at: None,
     };
     check_row(tested, "job", &job);
+    let deployed = JobRow { deployed_at: Some(Timestamp(3)), ..job };
+    check_row(tested, "job-deployed", &deployed);
+    check_row(tested, "deployed", &DeployedRow { name: "nightly".into() });
     let index = PassIndexRow {
         pass: "p".into(),
         kind: PassKind::Full,

@@ -249,7 +249,7 @@ impl S3Bucket {
     ) -> Result<(), String> {
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         let date = sigv4::amz_date(clock::system_now());
-        let scope = Scope { date: &date[..8], region: REGION };
+        let scope = Scope { date: &date[..8], region: REGION, service: "s3" };
         headers.insert(HOST, value(self.endpoint.authority())?);
         headers.insert("x-amz-content-sha256", HeaderValue::from_static(UNSIGNED_PAYLOAD));
         headers.insert("x-amz-date", value(&date)?);

@@ -158,6 +158,7 @@ impl Simulation {
             scope_hash: job.scope_hash(),
             active_pass: None,
             t2: Some(now),
+            deployed_at: None,
         };
         let begin = BeginPass {
             job: row,

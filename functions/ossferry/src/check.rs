@@ -2,6 +2,7 @@
 
 mod findings;
 mod judged;
+mod stack;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use ossferry_aliyun::oss::{BucketInfo, OssClient, Versioning};
 use ossferry_aws as aws;
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::{Job, SourceSpec};
+use ossferry_core::job::{Job, SourceSpec, StateSpec};
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart, Page, Source};
 use ossferry_core::time::Timestamp;
@@ -17,7 +18,7 @@ use ossferry_ends::{SourceEnd, source_end, target_client};
 
 use self::findings::Findings;
 use crate::command_error::CommandError;
-use crate::local_ledger::{LocalLedger, ledger_path, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 
 /// Keys of the source that are looked at: one page.
@@ -31,12 +32,18 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
     if let Some(warning) = judged::same_bucket(&job) {
         findings.warn("both ends", warning);
     }
+    let kept = match &job.state {
+        StateSpec::Local { .. } => None,
+        StateSpec::Aws { stack, region } => {
+            stack::check(&job, job_file, (stack, region.as_deref()), machine, &mut findings).await
+        }
+    };
     match source_end(&job, &machine.around).await {
         Ok(source) => check_source(&job, &source, machine, &mut findings).await,
         Err(error) => findings.fail("source", error.to_string()),
     }
     match target_client(&job, &machine.around).await {
-        Ok(target) => check_target(&job, job_file, &target, machine, &mut findings).await,
+        Ok(target) => check_target(&job, job_file, kept, &target, machine, &mut findings).await,
         Err(error) => findings.fail("target", error.to_string()),
     }
     Ok(findings.conclude())
@@ -128,6 +135,7 @@ async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findi
 async fn check_target(
     job: &Job,
     job_file: &Path,
+    kept: Option<JobLedger>,
     target: &OssClient,
     machine: &Machine,
     findings: &mut Findings,
@@ -151,7 +159,7 @@ async fn check_target(
         Ok(info) => check_target_bucket(job, &info, findings),
         Err(error) => findings.warn("target bucket", judged::not_told(&error)),
     }
-    let is_known = knows_the_scope(job, job_file, machine).await;
+    let is_known = knows_the_scope(job, job_file, kept, machine).await;
     findings.note("target keys", judged::filled(job, &page, is_known));
 }
 
@@ -187,14 +195,23 @@ fn check_clock(
 }
 
 /// Whether a pass of this scope stands in the ledger, so that the target's keys are no surprise. Makes
-/// no ledger.
-async fn knows_the_scope(job: &Job, job_file: &Path, machine: &Machine) -> bool {
-    if !ledger_path(job).exists() {
-        return false;
-    }
-    let Ok(local) = LocalLedger::look(job, job_file, machine) else { return false };
+/// no ledger. `kept` is that of a stack.
+async fn knows_the_scope(
+    job: &Job,
+    job_file: &Path,
+    kept: Option<JobLedger>,
+    machine: &Machine,
+) -> bool {
+    let kept = match (kept, &job.state) {
+        (Some(kept), _) => kept,
+        (None, StateSpec::Local { path }) if Path::new(path).exists() => {
+            let Ok((kept, _)) = JobLedger::look(job, job_file, machine).await else { return false };
+            kept
+        }
+        (None, _) => return false,
+    };
     let scope_hash = job.scope_hash();
-    match local.ledger.passes(&local.job).await {
+    match kept.ledger.passes(&kept.job).await {
         Ok(passes) => passes.iter().any(|pass| pass.scope_hash == scope_hash),
         Err(error) => {
             tracing::warn!(%error, "read the ledger");

@@ -1,11 +1,15 @@
 //! The command line. Names and flags here are what scripts rely on.
 
+mod arguments;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use ossferry_core::time::Timestamp;
-use ossferry_ledger::rows::PassKind;
-use tracing_subscriber::EnvFilter;
+use clap::{Parser, Subcommand};
+
+pub(crate) use arguments::{
+    CopyArguments, DemoArguments, Format, InspectArguments, Inspected, JobArgument, PassArguments,
+    PlanArguments, RunArguments, WantedPass, WorkArguments,
+};
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, and where a pass ended: finished and nothing failed; 2 a pass finished with \
@@ -18,7 +22,7 @@ Begin with `ossferry demo`, which needs no account. Then: init, check, run.";
 #[command(name = "ossferry", version, after_help = EXIT_STATUS, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What is logged to standard error: error, warn, info, debug, trace, or `target=level,…`
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", value_parser = log)]
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", value_parser = arguments::log)]
     pub(crate) log: String,
 
     /// What to do
@@ -53,7 +57,8 @@ pub(crate) enum Command {
     /// Looks at both ends before a job begins: credentials, clocks, rights, what OSS cannot hold
     ///
     /// Prints a line for each thing looked at, with ok, warn or FAIL and what to do about it. Reads at
-    /// source and target (a few requests), writes nothing at either, and makes no ledger.
+    /// source and target (a few requests), writes nothing at either, and makes no ledger. With a stack
+    /// on AWS also: its state, table, queues and dead letters, and whether this job file is deployed.
     #[command(after_help = "Example: ossferry check --job job.toml\n\n\
                             Exit status: 0 nothing stands in the way; 1 something FAILs.")]
     Check(JobArgument),
@@ -70,6 +75,9 @@ pub(crate) enum Command {
     ///
     /// Limits of the job file hold for each process. Interrupted with --json, it prints how the open
     /// pass stands as its last line.
+    ///
+    /// With a stack on AWS ([state] kind = "aws") functions move: this asks for the pass, watches it and
+    /// prints the report. Interrupted, they go on.
     #[command(after_help = "Examples:\n  ossferry run --job job.toml\n  \
                             ossferry run --job job.toml --pass retry --json | jq .failed\n\n\
                             Exit status: 0 finished and nothing failed; 2 finished with failures \
@@ -83,9 +91,12 @@ pub(crate) enum Command {
     ///
     /// Writes in the ledger, and begins multipart uploads at the target. Ends when every key range is
     /// walked; large objects whose turn comes later are then opened by `copy`.
+    ///
+    /// With a stack on AWS this only asks its planner to begin a pass, which copiers then move.
     #[command(
-        after_help = "Example: ossferry plan --job job.toml & ossferry copy --job job.toml\n\n\
-                            Exit status: 0 everything is walked; 1 it could not run, or the pass \
+        after_help = "Examples:\n  ossferry plan --job job.toml & ossferry copy --job job.toml\n  \
+                            ossferry plan --job on-aws.toml --pass incremental\n\n\
+                            Exit status: 0 everything is walked, or with a stack, the pass runs; 1 it could not run, or the pass \
                             was stopped or cancelled; 130 interrupted."
     )]
     Plan(PlanArguments),
@@ -93,7 +104,8 @@ pub(crate) enum Command {
     /// Only copiers: moves what is planned, until the pass has ended
     ///
     /// Any number of these may run on one ledger, beside one `plan` or `run`. Limits of the job file
-    /// hold for each process. Waits a little for a pass to begin.
+    /// hold for each process. Waits a little for a pass to begin. Not for a stack on AWS: its copiers
+    /// start by themselves.
     #[command(after_help = "Example: ossferry copy --job job.toml --workers 8\n\n\
                             Exit status: as of `run`.")]
     Copy(CopyArguments),
@@ -101,7 +113,7 @@ pub(crate) enum Command {
     /// How the pass stands: the one that runs, or the newest
     ///
     /// Reads the ledger and writes nothing. Says so if the pass is open and no process of this machine
-    /// works on it; in JSON that is `working`.
+    /// works on it; in JSON that is `working`. The functions of a stack work by themselves.
     #[command(after_help = "Example: ossferry status --job job.toml --watch\n\n\
                             Exit status: 0 shown; 1 there is nothing to show.")]
     Status {
@@ -145,6 +157,34 @@ pub(crate) enum Command {
         pass: Option<String>,
     },
 
+    /// Gives the job file to the functions of a stack
+    ///
+    /// For a job whose [state] is kind = "aws". Writes the definition into the stack's table: the next
+    /// pass begins with it, whoever triggers that. A pass that runs keeps the one that it began with;
+    /// while one runs, another source, target, prefix or filter is refused. May be repeated.
+    #[command(after_help = "Example: ossferry deploy-job --job job.toml\n\n\
+                            Exit status: 0 the definition stands; 1 it does not.")]
+    DeployJob(JobArgument),
+
+    /// Sends again what is due and has no worker: lost messages, dead planners and copiers
+    ///
+    /// Also aborts unfinished uploads of passes that were stopped or cancelled, only such as stand in
+    /// the ledger. A stack sweeps by itself, on its schedule, and asked by this command; on one machine
+    /// `run` and `copy` do. May be repeated at any time.
+    #[command(after_help = "Example: ossferry sweep --job job.toml\n\n\
+                            Exit status: 0 swept; 1 it could not be.")]
+    Sweep(JobArgument),
+
+    /// Returns dead letters to their queues, where the ledger says that they are still due
+    ///
+    /// For a job whose [state] is kind = "aws". A letter whose work is done, given up or another's is
+    /// deleted and named; one that cannot be read stays and is named. Look into the function's log first:
+    /// what failed five times will fail again until its cause is gone.
+    #[command(after_help = "Example: ossferry redrive --job job.toml\n\n\
+                            Exit status: 0 none is left; 1 one could not be read or returned, or the \
+                            command could not run.")]
+    Redrive(JobArgument),
+
     /// Ends the pass that runs
     ///
     /// Writes in the ledger that the pass is cancelled. Workers stop when they next look; what was
@@ -152,180 +192,6 @@ pub(crate) enum Command {
     #[command(after_help = "Example: ossferry cancel --job job.toml\n\n\
                             Exit status: 0 cancelled; 1 no pass runs.")]
     Cancel(JobArgument),
-}
-
-/// Which job.
-#[derive(Args, Debug)]
-pub(crate) struct JobArgument {
-    /// The job file, as `ossferry init` writes it
-    #[arg(long = "job", value_name = "FILE")]
-    pub(crate) file: PathBuf,
-}
-
-/// Of `demo`.
-#[derive(Args, Debug)]
-pub(crate) struct DemoArguments {
-    /// What to move
-    #[arg(value_name = "FOLDER", default_value = ".")]
-    pub(crate) folder: PathBuf,
-    /// Keep the temporary folder: the job file, the ledger and the emulator's objects
-    #[arg(long)]
-    pub(crate) keep: bool,
-}
-
-/// Which pass to begin.
-#[derive(Args, Debug, Default)]
-pub(crate) struct PassArguments {
-    /// Begin a pass of this kind
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub(crate) pass: Option<WantedPass>,
-    /// Incremental: trust only source dates before this time (RFC 3339); where the ledger's own time is
-    /// earlier, that one holds
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) since: Option<Timestamp>,
-}
-
-/// Of `run`.
-#[derive(Args, Debug)]
-pub(crate) struct RunArguments {
-    /// Which job
-    #[command(flatten)]
-    pub(crate) job: JobArgument,
-    /// Which pass
-    #[command(flatten)]
-    pub(crate) pass: PassArguments,
-    /// End with the report as one JSON object on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How it works
-    #[command(flatten)]
-    pub(crate) work: WorkArguments,
-}
-
-/// Of `plan`.
-#[derive(Args, Debug)]
-pub(crate) struct PlanArguments {
-    /// Which job
-    #[command(flatten)]
-    pub(crate) job: JobArgument,
-    /// Which pass
-    #[command(flatten)]
-    pub(crate) pass: PassArguments,
-    /// How long one handler works before it hands on
-    #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds)]
-    pub(crate) invocation_seconds: Option<u32>,
-}
-
-/// Of `copy`.
-#[derive(Args, Debug)]
-pub(crate) struct CopyArguments {
-    /// Which job
-    #[command(flatten)]
-    pub(crate) job: JobArgument,
-    /// End with the report as one JSON object on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How it works
-    #[command(flatten)]
-    pub(crate) work: WorkArguments,
-}
-
-/// How a host works.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub(crate) struct WorkArguments {
-    /// Tasks copied at once, in place of the job file's `workers`
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
-    pub(crate) workers: Option<u32>,
-    /// How long one handler works before it hands the rest back
-    #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds)]
-    pub(crate) invocation_seconds: Option<u32>,
-}
-
-/// Of `inspect`.
-#[derive(Args, Debug)]
-pub(crate) struct InspectArguments {
-    /// Which job
-    #[command(flatten)]
-    pub(crate) job: JobArgument,
-    /// What of it
-    #[command(subcommand)]
-    pub(crate) what: Inspected,
-    /// One JSON object a line
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Which pass, in place of the newest
-    #[arg(long, global = true, value_name = "ID")]
-    pub(crate) pass: Option<String>,
-}
-
-/// What to inspect.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Inspected {
-    /// Every pass, oldest first
-    Passes,
-    /// The key ranges of a pass
-    Slices,
-    /// The tasks of a pass
-    Tasks,
-    /// The failed objects of a pass, each with its cause
-    Failures,
-    /// The failed, deferred, archived and unsupported objects of a pass, each with its cause
-    LeftBehind,
-    /// What the newest pass that planned this key says of it
-    Key {
-        /// At the source, spelled as reports spell it (%XX)
-        #[arg(value_name = "KEY")]
-        key: String,
-    },
-}
-
-/// How a report is printed.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Format {
-    /// Totals for people
-    Text,
-    /// Totals as one JSON object
-    Json,
-    /// A row for each planned object
-    Csv,
-}
-
-/// Which pass to begin.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum WantedPass {
-    /// Compare everything
-    Full,
-    /// Compare everything, trusting source dates before the last pass where nothing better tells
-    Incremental,
-    /// Take only the keys that earlier passes left undone
-    Retry,
-}
-
-impl WantedPass {
-    /// As the ledger names it.
-    pub(crate) fn kind(self) -> PassKind {
-        match self {
-            Self::Full => PassKind::Full,
-            Self::Incremental => PassKind::Incremental,
-            Self::Retry => PassKind::Retry,
-        }
-    }
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339(text)
-        .ok_or_else(|| "want RFC 3339, as in 2026-11-22T10:00:00Z".to_owned())
-}
-
-fn seconds(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| "want whole seconds, 1 to 86400".to_owned())
-}
-
-fn log(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -364,6 +230,9 @@ mod tests {
             "report --job j --format json --pass p",
             "report --job j --format csv --log debug",
             "cancel --job j",
+            "deploy-job --job j",
+            "sweep --job j",
+            "redrive --job j",
         ] {
             let words = std::iter::once("ossferry").chain(line.split(' '));
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use oss_emulator::EmulatorError;
+use ossferry_aws::api::FunctionFailed;
 use ossferry_core::error::PortError;
 use ossferry_core::job::JobErrors;
 use ossferry_ends::EndError;
@@ -103,6 +104,91 @@ pub(crate) enum CommandError {
     /// `--since` for a pass that trusts no date.
     #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
     SinceWithout(PassKind),
+    /// AWS did not answer, or said no.
+    #[error("aws: {0}")]
+    Aws(PortError),
+    /// The job file names a stack that was not deployed.
+    #[error(
+        "no stack {stack} in {region}: deploy it with: sam deploy --stack-name {stack}, or write \
+         another name or region below [state]"
+    )]
+    NoStack {
+        /// As the job file names it.
+        stack: String,
+        /// Where it was looked for.
+        region: String,
+    },
+    /// A stack of another template, or one that is not ready.
+    #[error(
+        "stack {stack} ({status}) has no output {missing}: deploy the template of this version, and \
+         wait until it is complete"
+    )]
+    StackIncomplete {
+        /// Its name.
+        stack: String,
+        /// As CloudFormation says.
+        status: String,
+        /// Names of outputs.
+        missing: String,
+    },
+    /// A function failed, by its own words.
+    #[error(
+        "function {function} failed: {error}; its log says more. A pass may have begun all the same: \
+         ossferry status"
+    )]
+    FunctionFailed {
+        /// Its name.
+        function: String,
+        /// What it said.
+        error: FunctionFailed,
+    },
+    /// The planner would not begin a pass.
+    #[error("refused: {0}")]
+    TriggerRefused(String),
+    /// The functions do not know the job.
+    #[error("job {job} is not deployed: ossferry deploy-job --job {job_file}", job_file = job_file.display())]
+    NotDeployed {
+        /// Its name.
+        job: String,
+        /// The job file.
+        job_file: PathBuf,
+    },
+    /// `deploy-job` with another scope than that of the pass that runs.
+    #[error(
+        "pass {running} is running with another source, target, prefix or filter: let it end, or end \
+         it with: ossferry cancel. Nothing was deployed"
+    )]
+    DeployedScopeDiffers {
+        /// The pass that runs.
+        running: PassId,
+    },
+    /// A command for functions, with a ledger of this machine.
+    #[error(
+        "{command} is for a job whose [state] is kind = \"aws\"; this one's ledger is a file of this \
+         machine: {hint}"
+    )]
+    ForStacks {
+        /// `deploy-job`.
+        command: &'static str,
+        /// What to do in its place.
+        hint: &'static str,
+    },
+    /// A command for processes of this machine, with a ledger of functions.
+    #[error("{what} is for a ledger of this machine; here functions do the work: {hint}")]
+    ForMachines {
+        /// `copy`, or an option.
+        what: &'static str,
+        /// What to do in its place.
+        hint: &'static str,
+    },
+    /// `redrive`: a queue failed.
+    #[error("{queue} queue: {error}")]
+    Queue {
+        /// `planner` or `copier`.
+        queue: &'static str,
+        /// What it said.
+        error: PortError,
+    },
     /// `copy`, `cancel`: nothing to work on.
     #[error("no pass runs; begin one with: ossferry run, or: ossferry plan")]
     NoPassRuns,

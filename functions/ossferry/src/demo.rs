@@ -18,7 +18,7 @@ use crate::cli::{DemoArguments, PassArguments, WorkArguments};
 use crate::command_error::CommandError;
 use crate::host::Role;
 use crate::host::interrupt::INTERRUPTED;
-use crate::local_ledger::read_job;
+use crate::job_ledger::read_job;
 use crate::machine::Machine;
 use crate::run::{Crew, Ending, begin, operate};
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{HandlerError, PassStatus};
+use ossferry_local::Database;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -19,7 +20,7 @@ use self::interrupt::Interrupts;
 use self::mark::{Mark, planner_mark};
 use self::station::{Activity, Station};
 use crate::command_error::CommandError;
-use crate::local_ledger::LocalLedger;
+use crate::job_ledger::JobLedger;
 use crate::progress::Progress;
 
 /// The pass's row is looked at after a handler has ended, but not more often than this.
@@ -44,7 +45,7 @@ const SWEEP_INTERVAL_MAX: Duration = Duration::from_mins(1);
 const IDLE_BEFORE_WALKED: Duration = Duration::from_millis(1_500);
 
 /// A task's message counts as lost when it has waited so long since it was planned.
-const MESSAGE_IDLE: Duration = Duration::from_secs(10);
+pub(crate) const MESSAGE_IDLE: Duration = Duration::from_secs(10);
 
 /// Handlers that are at work when the pass ends, or at an interrupt, may take so long to end. What is
 /// cut off then is done again by the next process.
@@ -78,7 +79,9 @@ pub(crate) enum HostEnd {
 /// One process at work on one pass.
 pub(crate) struct Host<'a> {
     /// Rows and messages.
-    pub(crate) local: &'a LocalLedger,
+    pub(crate) kept: &'a JobLedger,
+    /// Its file.
+    pub(crate) database: &'a Database,
     /// The pass.
     pub(crate) pass: PassRef,
     /// What it does.
@@ -183,7 +186,7 @@ impl Host<'_> {
                 () = activity.ended() => {}
             }
             let next_look = Instant::now() + LOOK_INTERVAL;
-            if self.local.ledger.pass(&self.pass).await?.state.is_final() {
+            if self.kept.ledger.pass(&self.pass).await?.state.is_final() {
                 return Ok(Some(HostEnd::PassEnded));
             }
             if let Some(end) = self.round(&mut rounds).await? {
@@ -202,7 +205,7 @@ impl Host<'_> {
         }
         let mut status = None;
         if now >= rounds.status_due {
-            let found = self.local.ledger.status(&self.pass).await?;
+            let found = self.kept.ledger.status(&self.pass).await?;
             self.progress.show(&found);
             // Never more than a tenth of the time for looking.
             let took = now.elapsed();
@@ -222,7 +225,7 @@ impl Host<'_> {
             self.sweep().await?;
             let status = match status {
                 Some(status) => status,
-                None => self.local.ledger.status(&self.pass).await?,
+                None => self.kept.ledger.status(&self.pass).await?,
             };
             if status.row.state.is_final() {
                 return Ok(Some(HostEnd::PassEnded));
@@ -237,17 +240,17 @@ impl Host<'_> {
 
     /// Takes up what the dead have left, and the planner's part where nobody plans.
     async fn roll_call(&self) {
-        if let Err(error) = self.local.database.release_dead().await {
+        if let Err(error) = self.database.release_dead().await {
             tracing::warn!(%error, "release messages of dead workers");
         }
         if self.role == Role::Copy {
-            let is_planned = Mark::is_set(&planner_mark(self.local.database.path()));
+            let is_planned = Mark::is_set(&planner_mark(self.database.path()));
             self.planner_gate.store(!is_planned, Ordering::Relaxed);
         }
     }
 
     async fn sweep(&self) -> Result<(), CommandError> {
-        let swept = self.local.ledger.sweep(&self.pass, self.window, MESSAGE_IDLE).await;
+        let swept = self.kept.ledger.sweep(&self.pass, self.window, MESSAGE_IDLE).await;
         match swept {
             Ok(swept) => {
                 tracing::debug!(?swept, "sweep");

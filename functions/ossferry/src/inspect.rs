@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::cli::{InspectArguments, Inspected};
 use crate::command_error::CommandError;
-use crate::local_ledger::{LocalLedger, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::summary::LEFT_BEHIND;
 
@@ -23,54 +23,54 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(&arguments.job.file)?;
-    let local = LocalLedger::look(&job, &arguments.job.file, machine)?;
+    let (kept, _) = JobLedger::look(&job, &arguments.job.file, machine).await?;
     let mut output = Lines { output: BufWriter::new(io::stdout()), json: arguments.json };
     if let Inspected::Passes = arguments.what {
         output.header(lines::PASSES)?;
-        for pass in local.ledger.passes(&local.job).await? {
+        for pass in kept.ledger.passes(&kept.job).await? {
             output.line(&lines::pass(&pass))?;
         }
         return output.end();
     }
     if let Inspected::Key { key } = &arguments.what {
-        let found = find(&local, &Key::from_text(key), arguments.pass.as_deref()).await?;
+        let found = find(&kept, &Key::from_text(key), arguments.pass.as_deref()).await?;
         output.header(lines::OBJECTS)?;
         for record in found {
             output.line(&lines::object(&record))?;
         }
         return output.end();
     }
-    let pass = local.shown_pass(arguments.pass.as_deref()).await?;
+    let pass = kept.shown_pass(arguments.pass.as_deref()).await?;
     match &arguments.what {
         Inspected::Passes | Inspected::Key { .. } => {}
         Inspected::Slices => {
             output.header(lines::SLICES)?;
-            for branch in local.ledger.tree(&pass).await? {
+            for branch in kept.ledger.tree(&pass).await? {
                 output.line(&lines::slice(&branch))?;
             }
         }
-        Inspected::Tasks => tasks(&local, &pass, &mut output).await?,
-        Inspected::Failures => objects(&local, &pass, &[Outcome::Failed], &mut output).await?,
-        Inspected::LeftBehind => objects(&local, &pass, &LEFT_BEHIND, &mut output).await?,
+        Inspected::Tasks => tasks(&kept, &pass, &mut output).await?,
+        Inspected::Failures => objects(&kept, &pass, &[Outcome::Failed], &mut output).await?,
+        Inspected::LeftBehind => objects(&kept, &pass, &LEFT_BEHIND, &mut output).await?,
     }
     output.end()
 }
 
 /// What a pass says of a key: the one named, or the newest that planned it.
 async fn find(
-    local: &LocalLedger,
+    kept: &JobLedger,
     key: &Key,
     pass: Option<&str>,
 ) -> Result<Vec<ObjectRecord>, CommandError> {
-    let newest = local.shown_pass(pass).await?;
+    let newest = kept.shown_pass(pass).await?;
     let mut passes = vec![newest.clone()];
     if pass.is_none() {
-        let earlier = local.ledger.passes(&local.job).await?.into_iter().rev();
+        let earlier = kept.ledger.passes(&kept.job).await?.into_iter().rev();
         let earlier = earlier.filter(|pass| pass.state != PassState::Skipped);
-        passes.extend(earlier.map(|pass| local.pass(pass.pass)).filter(|pass| *pass != newest));
+        passes.extend(earlier.map(|pass| kept.pass(pass.pass)).filter(|pass| *pass != newest));
     }
     for pass in &passes {
-        let found = local.ledger.find_key(pass, key).await?;
+        let found = kept.ledger.find_key(pass, key).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -79,12 +79,12 @@ async fn find(
 }
 
 async fn tasks(
-    local: &LocalLedger,
+    kept: &JobLedger,
     pass: &PassRef,
     output: &mut Lines<impl Write>,
 ) -> Result<(), CommandError> {
     output.header(lines::TASKS)?;
-    let mut walk = local.ledger.task_walk(pass).await?;
+    let mut walk = kept.ledger.task_walk(pass).await?;
     while let Some((task, row)) = walk.next().await? {
         output.line(&lines::task(&task, &row))?;
     }
@@ -93,18 +93,18 @@ async fn tasks(
 
 /// The objects with one of these outcomes.
 async fn objects(
-    local: &LocalLedger,
+    kept: &JobLedger,
     pass: &PassRef,
     outcomes: &[Outcome],
     output: &mut Lines<impl Write>,
 ) -> Result<(), CommandError> {
     output.header(lines::OBJECTS)?;
-    let mut walk = local.ledger.task_walk(pass).await?;
+    let mut walk = kept.ledger.task_walk(pass).await?;
     while let Some((task, row)) = walk.next().await? {
         if outcomes.iter().all(|outcome| row.sum.of(*outcome) == 0) {
             continue;
         }
-        let records = local.ledger.object_records(&task, &row).await?;
+        let records = kept.ledger.object_records(&task, &row).await?;
         for record in records {
             let outcome = record.result.as_ref().and_then(|result| result.outcome);
             if outcome.is_some_and(|outcome| outcomes.contains(&outcome)) {

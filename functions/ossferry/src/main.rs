@@ -6,15 +6,19 @@ mod choose;
 mod cli;
 mod command_error;
 mod demo;
+mod deploy_job;
 mod host;
 mod init;
 mod inspect;
+mod job_ledger;
 mod local_ledger;
 mod machine;
 mod object_csv;
 mod progress;
+mod redrive;
 mod report;
 mod run;
+mod stack;
 mod status;
 mod summary;
 
@@ -100,6 +104,9 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Report { job, format, pass } => {
             report::print(&job.file, format, pass.as_deref(), machine).await
         }
+        Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
+        Command::Sweep(job) => run::sweep(&job.file, machine).await,
+        Command::Redrive(job) => return redrive::redrive(&job.file, machine).await,
         Command::Cancel(job) => cancel::cancel(&job.file, machine).await,
     };
     done.map(|()| 0)

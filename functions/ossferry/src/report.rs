@@ -9,7 +9,7 @@ use ossferry_ledger::{Ledger, ObjectRecord};
 
 use crate::cli::Format;
 use crate::command_error::CommandError;
-use crate::local_ledger::{LocalLedger, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::object_csv::write_objects;
 use crate::summary::{json_line, left_behind, report_of};
@@ -22,13 +22,13 @@ pub(crate) async fn print(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let local = LocalLedger::look(&job, job_file, machine)?;
-    let pass = local.shown_pass(pass).await?;
+    let (kept, _) = JobLedger::look(&job, job_file, machine).await?;
+    let pass = kept.shown_pass(pass).await?;
     let mut output = BufWriter::new(io::stdout());
     if format == Format::Csv {
-        write_objects(&local.ledger, &pass, &mut output).await?;
+        write_objects(&kept.ledger, &pass, &mut output).await?;
     } else {
-        let report = report_of(&local.ledger.status(&pass).await?, machine.now());
+        let report = report_of(&kept.ledger.status(&pass).await?, machine.now());
         if format == Format::Json {
             writeln!(output, "{}", json_line(&report))?;
         } else {

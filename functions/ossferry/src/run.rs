@@ -1,12 +1,14 @@
 //! `run`, `plan`, `copy`: work on a pass, and what is said at its end.
 
 mod crew;
+mod deployed;
+mod sweeping;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use ossferry_core::job::Job;
+use ossferry_core::job::{Job, StateSpec};
 use ossferry_core::report::Report;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Begun;
@@ -16,12 +18,13 @@ use ossferry_planner::{Cleared, Planner, Trigger};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::crew::Crew;
+pub(crate) use self::sweeping::sweep;
 use crate::choose::{Choice, choose, new_pass_id};
 use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, WorkArguments};
 use crate::command_error::CommandError;
 use crate::host::interrupt::INTERRUPTED;
 use crate::host::{HostEnd, Role};
-use crate::local_ledger::{LocalLedger, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::report::{first_failures, reason_of};
 use crate::summary::{json_line, left_behind, report_of};
@@ -36,6 +39,9 @@ const FAILURES_SHOWN: usize = 10;
 pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("run", &arguments.job.file, arguments.json);
+    if let StateSpec::Aws { .. } = job.state {
+        return deployed::run(&job, &arguments, &asked, machine).await;
+    }
     let crew = Crew::hire(job, Role::Run, arguments.work, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
     work(&crew, chosen, &asked, machine).await
@@ -45,6 +51,9 @@ pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8
 pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("plan", &arguments.job.file, false);
+    if let StateSpec::Aws { .. } = job.state {
+        return deployed::plan(&job, &arguments, &asked, machine).await;
+    }
     let limits = WorkArguments { workers: None, invocation_seconds: arguments.invocation_seconds };
     let crew = Crew::hire(job, Role::Plan, limits, machine).await?;
     let chosen = begin(&crew, &arguments.pass, machine).await?;
@@ -55,8 +64,11 @@ pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<
 pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("copy", &arguments.job.file, arguments.json);
+    if let StateSpec::Aws { .. } = job.state {
+        return Err(deployed::no_copy());
+    }
     let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;
-    let pass = running_pass(&crew.local, &crew.planner, &crew.job).await?;
+    let pass = running_pass(&crew.kept, &crew.planner, &crew.job).await?;
     work(&crew, Chosen { pass, goes_on: true }, &asked, machine).await
 }
 
@@ -109,7 +121,7 @@ pub(crate) async fn begin(
                      began with"
                 );
             }
-            return Ok(Chosen { pass: crew.local.pass(pass), goes_on: true });
+            return Ok(Chosen { pass: crew.kept.pass(pass), goes_on: true });
         }
         Choice::Begin(kind) => kind,
     };
@@ -128,11 +140,11 @@ pub(crate) async fn begin(
         }
         Begun::Ended(row) => (row.pass, true),
     };
-    Ok(Chosen { pass: crew.local.pass(pass), goes_on })
+    Ok(Chosen { pass: crew.kept.pass(pass), goes_on })
 }
 
 async fn running_pass(
-    local: &LocalLedger,
+    kept: &JobLedger,
     planner: &Planner,
     job: &Job,
 ) -> Result<PassRef, CommandError> {
@@ -140,7 +152,7 @@ async fn running_pass(
     let mut has_said = false;
     loop {
         if let Some(row) = planner.running(job).await? {
-            return Ok(local.pass(row.pass));
+            return Ok(kept.pass(row.pass));
         }
         if Instant::now() >= until {
             return Err(CommandError::NoPassRuns);
@@ -164,7 +176,7 @@ async fn work(
     match operate(crew, chosen, &asked.line(asked.command), machine).await? {
         Ending::Interrupted => {
             if asked.json {
-                let status = crew.local.ledger.status(&pass).await?;
+                let status = crew.kept.ledger.status(&pass).await?;
                 let report = report_of(&status, machine.now());
                 writeln!(std::io::stdout(), "{}", json_line(&report))?;
             }
@@ -180,7 +192,7 @@ async fn work(
             Ok(0)
         }
         Ending::Ended(report) => {
-            conclude(crew, &pass, &report, asked).await?;
+            conclude(&crew.kept, &pass, &report, asked).await?;
             Ok(report.exit_status())
         }
     }
@@ -210,7 +222,7 @@ pub(crate) async fn operate(
         return Ok(Ending::Interrupted);
     }
     clear_uploads(crew, &pass).await;
-    let status = crew.local.ledger.status(&pass).await?;
+    let status = crew.kept.ledger.status(&pass).await?;
     let report = Box::new(report_of(&status, machine.now()));
     Ok(if end == HostEnd::Walked { Ending::Walked(report) } else { Ending::Ended(report) })
 }
@@ -218,12 +230,12 @@ pub(crate) async fn operate(
 /// Aborts what passes that ended early left at the target, and waits until no worker of theirs is left:
 /// it might still write older bytes.
 async fn wait_for_predecessors(crew: &Crew) -> Result<(), CommandError> {
-    for pass in crew.local.ledger.passes(&crew.local.job).await? {
+    for pass in crew.kept.ledger.passes(&crew.kept.job).await? {
         let is_early = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
         if !is_early || pass.cleared.is_some() {
             continue;
         }
-        let (pass, mut has_said) = (crew.local.pass(pass.pass), false);
+        let (pass, mut has_said) = (crew.kept.pass(pass.pass), false);
         while let Some(until) = clear_uploads(crew, &pass).await {
             if !has_said {
                 eprintln!(
@@ -254,7 +266,7 @@ async fn clear_uploads(crew: &Crew, pass: &PassRef) -> Option<Timestamp> {
 
 /// Prints the report, and the first failures below it.
 async fn conclude(
-    crew: &Crew,
+    kept: &JobLedger,
     pass: &PassRef,
     report: &Report,
     asked: &Asked<'_>,
@@ -268,7 +280,7 @@ async fn conclude(
     let failures = if report.failed == 0 {
         Vec::new()
     } else {
-        first_failures(&crew.local.ledger, pass, FAILURES_SHOWN).await?
+        first_failures(&kept.ledger, pass, FAILURES_SHOWN).await?
     };
     for record in &failures {
         eprintln!("failed: {}: {}", record.object.key, reason_of(record));

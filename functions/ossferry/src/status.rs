@@ -11,8 +11,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::command_error::CommandError;
-use crate::host::mark::{Mark, worker_mark};
-use crate::local_ledger::{LocalLedger, read_job};
+use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::progress::Progress;
 use crate::summary::report_of;
@@ -25,7 +24,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 struct Standing<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Whether the pass is open and a process of this machine works on it.
+    /// Whether the pass is open, and a process of this machine or the functions of a stack work on it.
     working: bool,
 }
 
@@ -37,18 +36,17 @@ pub(crate) async fn show(
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
-    let local = LocalLedger::look(&job, job_file, machine)?;
-    let pass = local.shown_pass(None).await?;
+    let (kept, workplace) = JobLedger::look(&job, job_file, machine).await?;
+    let pass = kept.shown_pass(None).await?;
     let title = format!("pass {}", pass.pass);
     let mut progress = Progress::new(title, machine.is_terminal && !json, Arc::default());
-    let mark = worker_mark(local.database.path(), &job.name);
     let idle = format!("no process works on it; go on with: {}", go_on(job_file));
     let mut was_working = true;
     loop {
         let began = Instant::now();
         // Looked at before the row: a process that ends the pass lets go of its mark afterwards.
-        let is_marked = Mark::is_set(&mark);
-        let status = local.ledger.status(&pass).await?;
+        let is_marked = workplace.is_manned(&kept.job);
+        let status = kept.ledger.status(&pass).await?;
         let has_ended = status.row.state.is_final();
         let working = status.row.state == PassState::Open && is_marked;
         if json || has_ended || !watch {

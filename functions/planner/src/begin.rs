@@ -100,6 +100,7 @@ impl Planner {
             scope_hash,
             active_pass: None,
             t2: None,
+            deployed_at: None,
         };
         Ok(BeginPass { job, pass: trigger.pass.clone(), kind, t1, since, outstanding })
     }
@@ -157,6 +158,7 @@ fn again(row: PassRow) -> BeginPass {
         scope_hash: row.scope_hash,
         active_pass: None,
         t2: row.t2,
+        deployed_at: None,
     };
     let outstanding = Vec::new();
     BeginPass { job, pass: row.pass, kind: row.kind, t1: row.t1, since: row.since, outstanding }

@@ -1,7 +1,8 @@
-//! Alibaba Cloud: OSS as target and as source.
+//! Alibaba Cloud: OSS as target and as source, and roles that are taken without a stored key.
 
 pub mod oss;
 mod source;
+pub mod sts;
 mod target;
 
 pub use source::OssSource;

@@ -10,7 +10,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, Message, MessageSystemAttributeName, SendMessageBatchRequestEntry,
+    BatchResultErrorEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+    SendMessageBatchRequestEntry,
 };
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::meter::Meter;
@@ -63,6 +64,23 @@ impl SqsQueue {
     pub fn metered(mut self, meter: Arc<Meter>) -> Self {
         self.meter = meter;
         self
+    }
+
+    /// How many messages wait to be received, roughly: the service counts in the course of minutes.
+    pub async fn message_count(&self) -> Result<u64, PortError> {
+        const OPERATION: &str = "GetQueueAttributes";
+        const COUNT: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
+        let answer = retry(&RETRIES, || async {
+            count_queue_request(&self.meter, OPERATION, 0);
+            let call = self.client.get_queue_attributes().queue_url(&self.url);
+            let asked = call.attribute_names(COUNT).send().await;
+            asked.map_err(|error| port_error(OPERATION, &error))
+        })
+        .await?;
+        let count = answer.attributes().and_then(|found| found.get(&COUNT)?.parse().ok());
+        count.ok_or_else(|| {
+            PortError::new(ErrorKind::BadAnswer, format!("{OPERATION}: no number of messages"))
+        })
     }
 
     fn entry(&self, index: usize, message: &Outgoing) -> SendMessageBatchRequestEntry {

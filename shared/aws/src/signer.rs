@@ -8,14 +8,24 @@ use ossferry_core::time::Timestamp;
 use ossferry_http::Credentials;
 
 use crate::sigv4::{
-    CanonicalParts, Scope, SigningKey, UNSIGNED_PAYLOAD, amz_date, authorization,
-    canonical_request, string_to_sign,
+    CanonicalParts, Scope, SigningKey, amz_date, authorization, canonical_request, string_to_sign,
 };
 
-/// Signs for one region, and keeps the day's signing key.
+/// Signs for one service in one region, and keeps the day's signing key.
 pub(crate) struct Signer {
     region: String,
+    service: &'static str,
     kept: Mutex<Option<Kept>>,
+}
+
+/// What of a request is signed beside its headers: `path` and `query` as in the request line.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    /// The digest of the body, or [`crate::sigv4::UNSIGNED_PAYLOAD`].
+    pub(crate) payload: &'a str,
 }
 
 struct Kept {
@@ -25,24 +35,22 @@ struct Kept {
 }
 
 impl Signer {
-    pub(crate) fn new(region: String) -> Self {
-        Self { region, kept: Mutex::new(None) }
+    pub(crate) fn new(region: String, service: &'static str) -> Self {
+        Self { region, service, kept: Mutex::new(None) }
     }
 
-    /// Signs all of `headers`, which hold `host`, and adds those of the signature. `path` and `query`
-    /// are those of the request line.
+    /// Signs all of `headers`, which hold `host`, and adds those of the signature.
     pub(crate) fn sign(
         &self,
-        method: &Method,
-        path: &str,
-        query: &str,
+        request: &Signed<'_>,
         headers: &mut HeaderMap,
         credentials: &Arc<Credentials>,
         at: Timestamp,
     ) -> Result<(), InvalidHeaderValue> {
+        let Signed { method, path, query, payload } = *request;
         let amz_date = amz_date(at);
-        let scope = Scope { date: &amz_date[..8], region: &self.region };
-        headers.insert("x-amz-content-sha256", HeaderValue::from_static(UNSIGNED_PAYLOAD));
+        let scope = Scope { date: &amz_date[..8], region: &self.region, service: self.service };
+        headers.insert("x-amz-content-sha256", HeaderValue::from_str(payload)?);
         headers.insert("x-amz-date", HeaderValue::from_str(&amz_date)?);
         if let Some(token) = &credentials.token {
             headers.insert("x-amz-security-token", secret_value(token)?);
@@ -53,7 +61,6 @@ impl Signer {
             .collect();
         signed.sort_unstable();
         let method = method.as_str();
-        let payload = UNSIGNED_PAYLOAD;
         let parts = CanonicalParts { method, path, query, headers: &signed, payload };
         let names = parts.signed_headers();
         let canonical = canonical_request(&parts, &names);
@@ -92,6 +99,7 @@ fn secret_value(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sigv4::UNSIGNED_PAYLOAD;
 
     fn credentials(secret: &str, token: Option<&str>) -> Arc<Credentials> {
         Arc::new(Credentials {
@@ -105,7 +113,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("h"));
         headers.insert("range", HeaderValue::from_static("bytes=0-1"));
-        signer.sign(&Method::GET, "/k", "", &mut headers, credentials, Timestamp(at)).unwrap();
+        let request =
+            Signed { method: &Method::GET, path: "/k", query: "", payload: UNSIGNED_PAYLOAD };
+        signer.sign(&request, &mut headers, credentials, Timestamp(at)).unwrap();
         assert!(headers[AUTHORIZATION].is_sensitive());
         headers[AUTHORIZATION].to_str().unwrap().to_owned()
     }
@@ -113,12 +123,12 @@ mod tests {
     #[test]
     fn a_kept_key_signs_as_a_fresh_one_and_is_dropped_with_the_day_and_the_secret() {
         const DAY: i64 = 86_400_000;
-        let signer = Signer::new("r".to_owned());
+        let signer = Signer::new("r".to_owned(), "s3");
         let one = credentials("one", None);
         for (credentials, at) in
             [(&one, 0), (&one, 1_000), (&one, DAY), (&credentials("two", None), DAY), (&one, 0)]
         {
-            let fresh = Signer::new("r".to_owned());
+            let fresh = Signer::new("r".to_owned(), "s3");
             assert_eq!(
                 authorization_of(&signer, credentials, at),
                 authorization_of(&fresh, credentials, at)
@@ -129,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_token_of_temporary_credentials_is_sent_and_signed() {
-        let signer = Signer::new("r".to_owned());
+        let signer = Signer::new("r".to_owned(), "s3");
         let value = authorization_of(&signer, &credentials("s", Some("T")), 0);
         assert!(
             value.contains(

@@ -1,7 +1,8 @@
-//! AWS Signature Version 4 for S3, in the stages of the specification.
+//! AWS Signature Version 4, in the stages of the specification.
 //!
 //! Pure: no clock, no key store, no HTTP. Paths and queries come in already encoded and are signed
-//! as they are sent: S3 neither encodes a path twice nor folds `.`, `..` and `//`.
+//! as they come: S3 neither encodes a path twice nor folds `.`, `..` and `//`. The other services
+//! encode a path twice; what is asked of them here has paths that encoding leaves as they are.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 
 use std::fmt::Write as _;
@@ -15,18 +16,20 @@ pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What a signing key is good for: one day, one region, S3.
+/// What a signing key is good for: one day, one region, one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// `YYYYMMDD`, UTC.
     pub date: &'a str,
     /// As the service names it, e.g. `us-east-1`.
     pub region: &'a str,
+    /// As signatures name it, e.g. `s3`.
+    pub service: &'a str,
 }
 
 impl Scope<'_> {
     fn text(&self) -> String {
-        format!("{}/{}/s3/aws4_request", self.date, self.region)
+        format!("{}/{}/{}/aws4_request", self.date, self.region, self.service)
     }
 }
 
@@ -94,7 +97,7 @@ impl SigningKey {
     pub fn derive(secret: &str, scope: Scope<'_>) -> Self {
         let seed = format!("AWS4{secret}");
         let mut key = keyed(seed.as_bytes());
-        for text in [scope.date, scope.region, "s3", "aws4_request"] {
+        for text in [scope.date, scope.region, scope.service, "aws4_request"] {
             key.update(text.as_bytes());
             key = keyed(&key.finalize().into_bytes());
         }
@@ -154,6 +157,11 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("hmac takes a key of any length")
 }
 
+/// What stands as the payload of a request whose body is signed.
+pub fn payload_digest(body: &[u8]) -> String {
+    hex(&Sha256::digest(body))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes every text");
@@ -168,7 +176,7 @@ mod tests {
     /// SHA-256 of no bytes, which AWS's examples sign.
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const DATE: &str = "20130524T000000Z";
-    const SCOPE: Scope<'_> = Scope { date: "20130524", region: "us-east-1" };
+    const SCOPE: Scope<'_> = Scope { date: "20130524", region: "us-east-1", service: "s3" };
     const HOST: (&str, &str) = ("host", "examplebucket.s3.amazonaws.com");
 
     fn sign(path: &str, query: &str, headers: &[(&str, &str)]) -> (String, String, String) {
@@ -223,6 +231,32 @@ mod tests {
         ] {
             assert_eq!(sign("/", query, &headers).1, printed, "{query}");
         }
+    }
+
+    /// The example of the guide for requests to any service.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+    #[test]
+    fn the_key_for_another_service_is_derived_as_printed() {
+        let scope = Scope { date: "20150830", region: "us-east-1", service: "iam" };
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+            ("host", "iam.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+        ];
+        let parts = CanonicalParts {
+            method: "GET",
+            path: "/",
+            query: "Action=ListUsers&Version=2010-05-08",
+            headers: &headers,
+            payload: &payload_digest(b""),
+        };
+        let canonical = canonical_request(&parts, &parts.signed_headers());
+        let text = string_to_sign("20150830T123600Z", scope, &canonical);
+        let key = SigningKey::derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope);
+        assert_eq!(
+            key.signature(&text),
+            "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+        );
     }
 
     #[test]

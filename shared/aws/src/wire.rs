@@ -12,11 +12,13 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
     Credentials, CredentialsProvider, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
+    are_replaced,
 };
 
 use crate::error::{ErrorBody, bad_answer, refusal};
 use crate::place::BucketPlace;
-use crate::signer::Signer;
+use crate::signer::{Signed, Signer};
+use crate::sigv4::UNSIGNED_PAYLOAD;
 
 /// More than an error of these services takes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -88,7 +90,7 @@ impl Wire {
         credentials: Option<Arc<dyn CredentialsProvider>>,
         clock: Clock,
     ) -> Self {
-        let signer = Signer::new(region);
+        let signer = Signer::new(region, "s3");
         let clock_correction = AtomicI64::new(0);
         Self { lane, place, retry, credentials, clock, signer, clock_correction }
     }
@@ -136,12 +138,16 @@ impl Wire {
             Some(provider) => {
                 let credentials = provider.credentials().await?;
                 let at = self.now();
-                self.signer
-                    .sign(&ask.method, &path, ask.query, &mut headers, &credentials, at)
-                    .map_err(|_| {
-                        let message = format!("{}: the credentials fit no header", ask.operation);
-                        PortError::new(ErrorKind::AccountRefused, message)
-                    })?;
+                let request = Signed {
+                    method: &ask.method,
+                    path: &path,
+                    query: ask.query,
+                    payload: UNSIGNED_PAYLOAD,
+                };
+                self.signer.sign(&request, &mut headers, &credentials, at).map_err(|_| {
+                    let message = format!("{}: the credentials fit no header", ask.operation);
+                    PortError::new(ErrorKind::AccountRefused, message)
+                })?;
                 Some(SignedBy { credentials, at })
             }
         };
@@ -217,6 +223,14 @@ impl Wire {
             if let Some(provider) = &self.credentials {
                 provider.expired(&signed.credentials);
             }
+            return error.concluding(Conclusion::NotDone);
+        }
+        // A key that is kept elsewhere may have been exchanged there.
+        if matches!(code, Some("InvalidAccessKeyId" | "SignatureDoesNotMatch"))
+            && let Some(provider) = &self.credentials
+            && !mended.credentials.swap(true, Ordering::Relaxed)
+            && are_replaced(&**provider, &signed.credentials).await
+        {
             return error.concluding(Conclusion::NotDone);
         }
         error

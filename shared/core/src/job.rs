@@ -2,6 +2,7 @@
 //!
 //! A job never holds a secret: credentials name where the secret is found.
 
+mod credentials;
 mod endpoint;
 mod filter;
 mod identity;
@@ -9,6 +10,7 @@ mod mistakes;
 mod parse;
 mod secrets;
 mod section;
+mod state;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -251,6 +253,26 @@ pub enum Credentials {
     },
     /// Where AWS's own tools look: environment, files, container, instance.
     AwsDefault,
+    /// In a secret of AWS Secrets Manager, as the JSON object
+    /// `{"access_key": …, "secret_key": …, "token": …}`, the last of which may be absent.
+    AwsSecret {
+        /// Its name, or its ARN.
+        id: String,
+    },
+    /// In a parameter of AWS Systems Manager, as the same JSON object.
+    AwsParameter {
+        /// Its name, or its ARN.
+        name: String,
+    },
+    /// Nowhere: a role of Alibaba Cloud that trusts tokens which AWS signs for our own role.
+    AlibabaOidc {
+        /// `acs:ram::ACCOUNT:role/NAME`.
+        role: String,
+        /// `acs:ram::ACCOUNT:oidc-provider/NAME`.
+        provider: String,
+        /// For whom the token is, as the provider lists it.
+        audience: String,
+    },
     /// Nowhere: requests are not signed.
     Anonymous,
 }
@@ -366,5 +388,12 @@ pub enum StateSpec {
     Local {
         /// A relative one begins where the command was started.
         path: String,
+    },
+    /// In DynamoDB, beside the functions that a CloudFormation stack holds.
+    Aws {
+        /// The stack's name.
+        stack: String,
+        /// Where it was deployed; as AWS's own tools choose it where `None`.
+        region: Option<String>,
     },
 }

@@ -2,30 +2,48 @@
 
 use std::sync::Arc;
 
+use ossferry_aliyun::sts::{OidcCredentials, OidcRole, OidcTokens, STS_ENDPOINT};
 use ossferry_aws::AwsCredentials;
+use ossferry_aws::api::{AwsApi, SecretCredentials, SecretPlace};
+use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Credentials as Place;
-use ossferry_core::time::Clock;
-use ossferry_http::{Credentials, CredentialsProvider, StaticCredentials};
+use ossferry_http::{
+    Credentials, CredentialsProvider, Endpoint, RefreshedCredentials, StaticCredentials,
+};
 
-use crate::EndError;
+use crate::{EndError, Surroundings};
+
+/// Names another address of Alibaba Cloud's STS.
+const STS_VARIABLE: &str = "ALIBABA_CLOUD_STS_ENDPOINT";
 
 /// Who signs. `None`: nobody.
 pub(crate) type Signer = Option<Arc<dyn CredentialsProvider>>;
 
-/// Finds the credentials of an end (`source`, `target`). Variables are read through `var`; profiles
-/// and what AWS's own tools look at are read when the first request needs them.
+/// Where an end's requests go, as far as its credentials care.
+#[derive(Clone, Copy)]
+pub(crate) struct Regions<'a> {
+    /// Of the bucket: where a role of a profile is assumed.
+    pub(crate) bucket: &'a str,
+    /// Of AWS, where the job file names one for its ledger: there are secrets that a name alone
+    /// tells.
+    pub(crate) state: Option<&'a str>,
+}
+
+/// Finds the credentials of an end (`source`, `target`). Variables are read now; profiles, what AWS's
+/// own tools look at, secrets and roles when the first request needs them.
 pub(crate) async fn resolve(
     end: &'static str,
     place: &Place,
-    region: &str,
-    var: &(dyn Fn(&str) -> Option<String> + Sync),
-    clock: &Clock,
+    regions: Regions<'_>,
+    around: &Surroundings,
 ) -> Result<Signer, EndError> {
+    let refused = |error| EndError::End { end, error };
+    let clock = Arc::clone(&around.clock);
     let provider: Arc<dyn CredentialsProvider> = match place {
         Place::Anonymous => return Ok(None),
         Place::Env { access_key, secret_key, token } => {
             let value = |variable: &String| {
-                var(variable)
+                (around.variables)(variable)
                     .filter(|value| !value.is_empty())
                     .ok_or_else(|| EndError::VariableMissing { end, variable: variable.clone() })
             };
@@ -36,13 +54,70 @@ pub(crate) async fn resolve(
             }))
         }
         Place::AwsProfile { profile } => {
-            Arc::new(AwsCredentials::profile(profile, region, Arc::clone(clock)))
+            Arc::new(AwsCredentials::profile(profile, regions.bucket, clock))
         }
-        Place::AwsDefault => {
-            Arc::new(AwsCredentials::default_chain(region, Arc::clone(clock)).await)
+        Place::AwsDefault => Arc::new(AwsCredentials::default_chain(regions.bucket, clock).await),
+        Place::AwsSecret { id } => {
+            let place = SecretPlace::Secret(id.clone());
+            in_secret(place, regions, around).await.map_err(refused)?
+        }
+        Place::AwsParameter { name } => {
+            let place = SecretPlace::Parameter(name.clone());
+            in_secret(place, regions, around).await.map_err(refused)?
+        }
+        Place::AlibabaOidc { role, provider, audience } => {
+            let role = OidcRole { role: role.clone(), provider: provider.clone() };
+            by_role(role, audience.clone(), regions, around).await.map_err(refused)?
         }
     };
     Ok(Some(provider))
+}
+
+async fn in_secret(
+    place: SecretPlace,
+    regions: Regions<'_>,
+    around: &Surroundings,
+) -> Result<Arc<dyn CredentialsProvider>, PortError> {
+    let api = aws_api(place.region().or(regions.state), around).await?;
+    let fetcher = SecretCredentials::new(Arc::new(api), place);
+    Ok(Arc::new(RefreshedCredentials::new(fetcher, Arc::clone(&around.clock))))
+}
+
+async fn by_role(
+    role: OidcRole,
+    audience: String,
+    regions: Regions<'_>,
+    around: &Surroundings,
+) -> Result<Arc<dyn CredentialsProvider>, PortError> {
+    let named = (around.variables)(STS_VARIABLE).filter(|url| !url.is_empty());
+    let url = named.unwrap_or_else(|| STS_ENDPOINT.to_owned());
+    let endpoint = Endpoint::parse(&url).ok_or_else(|| {
+        let message = format!("{STS_VARIABLE} is no address: write https://host");
+        PortError::new(ErrorKind::Unsupported, message)
+    })?;
+    let tokens = VouchedByAws { api: aws_api(regions.state, around).await?, audience };
+    let clock = Arc::clone(&around.clock);
+    let fetcher = OidcCredentials::new(role, Arc::new(tokens), endpoint, Arc::clone(&clock));
+    Ok(Arc::new(RefreshedCredentials::new(fetcher, clock)))
+}
+
+/// A region of AWS as everything here speaks to it.
+async fn aws_api(region: Option<&str>, around: &Surroundings) -> Result<AwsApi, PortError> {
+    AwsApi::connect(region, &*around.variables, Arc::clone(&around.clock)).await
+}
+
+/// Tokens by which AWS vouches for the role that the process has.
+struct VouchedByAws {
+    api: AwsApi,
+    audience: String,
+}
+
+#[async_trait::async_trait]
+impl OidcTokens for VouchedByAws {
+    async fn token(&self) -> Result<String, PortError> {
+        let token = self.api.web_identity_token(&self.audience).await?;
+        Ok(token.reveal().to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -51,8 +126,10 @@ mod tests {
 
     use super::*;
 
-    fn clock() -> Clock {
-        Arc::new(|| Timestamp(0))
+    const REGIONS: Regions<'_> = Regions { bucket: "r", state: None };
+
+    fn around(variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Surroundings {
+        Surroundings { clock: Arc::new(|| Timestamp(0)), variables: Arc::new(variables) }
     }
 
     fn env(token: Option<&str>) -> Place {
@@ -65,8 +142,8 @@ mod tests {
 
     #[tokio::test]
     async fn secrets_come_from_the_variables_that_the_job_file_names() {
-        let var = |name: &str| Some(format!("value of {name}"));
-        let signer = resolve("target", &env(Some("TK")), "r", &var, &clock()).await.unwrap();
+        let around = around(|name: &str| Some(format!("value of {name}")));
+        let signer = resolve("target", &env(Some("TK")), REGIONS, &around).await.unwrap();
         let found = signer.unwrap().credentials().await.unwrap();
         assert_eq!(
             (found.access_key.as_str(), found.secret_key.as_str(), found.token.as_deref()),
@@ -77,10 +154,13 @@ mod tests {
     #[tokio::test]
     async fn an_unset_or_empty_variable_is_named_with_its_end() {
         for missing in ["AK", "SK", "TK"] {
-            let var = |name: &str| {
-                if name == missing { Some(String::new()) } else { Some("x".to_owned()) }
-            };
-            let error = resolve("source", &env(Some("TK")), "r", &var, &clock()).await.err();
+            let around =
+                around(
+                    move |name: &str| {
+                        if name == missing { Some(String::new()) } else { Some("x".to_owned()) }
+                    },
+                );
+            let error = resolve("source", &env(Some("TK")), REGIONS, &around).await.err();
             let text = error.unwrap().to_string();
             assert!(text.contains(missing) && text.contains("source"), "{text}");
         }
@@ -88,8 +168,29 @@ mod tests {
 
     #[tokio::test]
     async fn an_anonymous_end_is_signed_by_nobody() {
-        let var = |_: &str| None;
-        let signer = resolve("source", &Place::Anonymous, "r", &var, &clock()).await.unwrap();
+        let around = around(|_: &str| None);
+        let signer = resolve("source", &Place::Anonymous, REGIONS, &around).await.unwrap();
         assert!(signer.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_reference_needs_a_region_of_aws_and_an_arn_names_its_own() {
+        let set = |name: &str| (name == "AWS_REGION").then(|| "eu-west-1".to_owned());
+        let named = Place::AwsSecret { id: "oss".to_owned() };
+        assert!(resolve("target", &named, REGIONS, &around(set)).await.unwrap().is_some());
+        let arn = "arn:aws:ssm:eu-west-1:1:parameter/oss".to_owned();
+        let arn = Place::AwsParameter { name: arn };
+        let none = around(|_: &str| None);
+        assert!(resolve("target", &arn, REGIONS, &none).await.unwrap().is_some());
+        let state = Regions { state: Some("eu-west-1"), ..REGIONS };
+        assert!(resolve("target", &named, state, &none).await.unwrap().is_some());
+        let wrong = around(move |name: &str| match name {
+            STS_VARIABLE => Some("no address".to_owned()),
+            name => set(name),
+        });
+        let (role, provider) = ("r".to_owned(), "p".to_owned());
+        let oidc = Place::AlibabaOidc { role, provider, audience: "a".to_owned() };
+        let error = resolve("target", &oidc, REGIONS, &wrong).await.err().unwrap();
+        assert!(error.to_string().contains(STS_VARIABLE), "{error}");
     }
 }

@@ -7,14 +7,14 @@ use ossferry_aliyun::{OssSource, OssTarget};
 use ossferry_aws::{S3Options, S3Source};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, BucketSource, Credentials, Encryption, Job, Limits, SourceSpec, StoreKind,
-    TargetSpec,
+    Addressing, BucketSource, Credentials, Encryption, Job, Limits, SourceSpec, StateSpec,
+    StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
 use ossferry_local::FolderSource;
 
-use crate::credentials::resolve;
+use crate::credentials::{Regions, resolve};
 use crate::{EndError, Surroundings};
 
 const SOURCE: &str = "source";
@@ -52,7 +52,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
         }
         SourceSpec::Bucket(bucket) => bucket,
     };
-    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, around).await?;
+    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
     // Every byte passes the target's lane as well: there it is counted against the job's rate.
     let lane = lane(&Limits { bytes_per_second: None, ..job.limits.clone() });
     let clock = Arc::clone(&around.clock);
@@ -89,7 +89,7 @@ fn oss_source(
 pub async fn target_client(job: &Job, around: &Surroundings) -> Result<OssClient, EndError> {
     let target = &job.target;
     let refused = |error| EndError::End { end: TARGET, error };
-    let signer = signer(TARGET, &target.credentials, &target.region, around).await?;
+    let signer = signer(TARGET, &target.credentials, &target.region, job, around).await?;
     let bucket = Bucket {
         endpoint: &target.endpoint,
         region: &target.region,
@@ -145,9 +145,14 @@ async fn signer(
     end: &'static str,
     place: &Credentials,
     region: &str,
+    job: &Job,
     around: &Surroundings,
 ) -> Result<Option<Arc<dyn CredentialsProvider>>, EndError> {
-    resolve(end, place, region, &*around.variables, &around.clock).await
+    let state = match &job.state {
+        StateSpec::Aws { region, .. } => region.as_deref(),
+        StateSpec::Local { .. } => None,
+    };
+    resolve(end, place, Regions { bucket: region, state }, around).await
 }
 
 struct Bucket<'a> {

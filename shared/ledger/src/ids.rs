@@ -140,6 +140,16 @@ pub fn job_row(job: &JobName) -> RowId {
     row(job_partition(job), "job")
 }
 
+/// The partition that names every deployed job.
+pub fn deployed_partition() -> String {
+    hashed("jobs")
+}
+
+/// A job in the index of deployed ones.
+pub fn deployed_row(job: &JobName) -> RowId {
+    row(deployed_partition(), format!("job/{job}"))
+}
+
 /// A pass in the index of its job.
 pub fn pass_index_row(pass: &PassRef) -> RowId {
     row(job_partition(&pass.job), format!("pass/{}", pass.pass))

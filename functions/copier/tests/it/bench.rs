@@ -275,6 +275,7 @@ async fn begin(ledger: &Ledger, job: &Job, t2: Option<Timestamp>) -> PassRef {
         scope_hash: job.scope_hash(),
         active_pass: None,
         t2,
+        deployed_at: None,
     };
     let begin = BeginPass {
         job: row,

@@ -63,9 +63,9 @@ async fn count(crew: &Crew) -> Result<(u64, u64), CommandError> {
 
 /// Some copied objects: the first, the last and one between of the first task that has any.
 async fn examples(crew: &Crew, pass: &PassRef) -> Result<Vec<(Key, ObjectResult)>, CommandError> {
-    let mut walk = crew.local.ledger.task_walk(pass).await?;
+    let mut walk = crew.kept.ledger.task_walk(pass).await?;
     while let Some((task, row)) = walk.next().await? {
-        let records = crew.local.ledger.object_records(&task, &row).await?;
+        let records = crew.kept.ledger.object_records(&task, &row).await?;
         let proved: Vec<_> = records
             .into_iter()
             .filter(|record| record.object.size <= EXAMPLE_BYTES_MAX)

@@ -11,7 +11,7 @@ use ossferry_core::ports::{Source, Target};
 use ossferry_ends::{source_end, target_end};
 use ossferry_ledger::Handler;
 use ossferry_ledger::ids::PassRef;
-use ossferry_local::Presence;
+use ossferry_local::{Database, Presence};
 use ossferry_planner::{Planner, PlannerParts};
 use tokio::sync::Semaphore;
 
@@ -22,7 +22,8 @@ use crate::host::mark::{Mark, planner_mark, worker_mark};
 use crate::host::opener::Opener;
 use crate::host::station::{Activity, Station};
 use crate::host::{Host, Role};
-use crate::local_ledger::{LocalLedger, ledger_path};
+use crate::job_ledger::JobLedger;
+use crate::local_ledger::{self, ledger_path};
 use crate::machine::Machine;
 use crate::progress::{Progress, Traffic, watched};
 
@@ -34,7 +35,7 @@ pub(crate) struct Crew {
     /// The job.
     pub(crate) job: Job,
     /// Its ledger.
-    pub(crate) local: LocalLedger,
+    pub(crate) kept: JobLedger,
     /// Begins passes, walks slices, opens uploads.
     pub(crate) planner: Arc<Planner>,
     /// The target, counted.
@@ -42,6 +43,7 @@ pub(crate) struct Crew {
     source: Arc<dyn Source>,
     role: Role,
     arguments: WorkArguments,
+    database: Database,
     presence: Presence,
     busy_planners: Arc<AtomicUsize>,
     traffic: Arc<Traffic>,
@@ -63,19 +65,20 @@ impl Crew {
         let traffic = Arc::<Traffic>::default();
         let target =
             watched(Arc::new(target_end(&job, &machine.around).await?), Arc::clone(&traffic));
-        let (local, presence) = LocalLedger::join(&job, machine)?;
-        let marks = set_marks(&local, &job, role)?;
+        let (kept, database, presence) = local_ledger::join(&job, machine)?;
+        let marks = set_marks(&database, &job, role)?;
         let busy_planners = Arc::new(AtomicUsize::new(0));
         let (busy, slots) = (Arc::clone(&busy_planners), count(job.limits.slices_max));
         let planner = Arc::new(Planner::new(PlannerParts {
-            ledger: local.ledger.clone(),
+            ledger: kept.ledger.clone(),
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             appetite: Arc::new(move || busy.load(Ordering::Relaxed) < slots),
         }));
         Ok(Self {
             job,
-            local,
+            kept,
+            database,
             planner,
             target,
             source,
@@ -86,6 +89,11 @@ impl Crew {
             traffic,
             _marks: marks,
         })
+    }
+
+    /// Takes up the messages of workers that died.
+    pub(crate) async fn release_dead(&self) -> Result<(), CommandError> {
+        self.database.release_dead().await.map(drop).map_err(CommandError::Database)
     }
 
     /// The host of one pass.
@@ -107,7 +115,7 @@ impl Crew {
         };
         let mut stations = vec![Station {
             name: "planner",
-            queue: Arc::clone(&self.local.planner_queue),
+            queue: Arc::clone(&self.kept.planner_queue),
             handler: planner,
             slots: count(limits.slices_max),
             busy: Arc::clone(&self.busy_planners),
@@ -119,7 +127,7 @@ impl Crew {
         }];
         if self.role != Role::Plan {
             let copier = Copier::new(CopierParts {
-                ledger: self.local.ledger.clone(),
+                ledger: self.kept.ledger.clone(),
                 source: Arc::clone(&self.source),
                 target: Arc::clone(&self.target),
                 in_flight: Arc::clone(&in_flight),
@@ -127,7 +135,7 @@ impl Crew {
             });
             stations.push(Station {
                 name: "copier",
-                queue: Arc::clone(&self.local.copier_queue),
+                queue: Arc::clone(&self.kept.copier_queue),
                 handler: Arc::new(copier),
                 slots: count(self.arguments.workers.unwrap_or(limits.workers)),
                 busy: Arc::default(),
@@ -137,7 +145,8 @@ impl Crew {
         }
         let title = super::title(&pass.pass);
         Ok(Host {
-            local: &self.local,
+            kept: &self.kept,
+            database: &self.database,
             pass,
             role: self.role,
             stations,
@@ -167,8 +176,8 @@ fn keep_apart(ledger: &Path, folder: &Path) -> Result<(), CommandError> {
 }
 
 /// Says to other processes what this one does.
-fn set_marks(local: &LocalLedger, job: &Job, role: Role) -> Result<Vec<Mark>, CommandError> {
-    let database = local.database.path();
+fn set_marks(database: &Database, job: &Job, role: Role) -> Result<Vec<Mark>, CommandError> {
+    let database = database.path();
     let mut paths = vec![worker_mark(database, &job.name)];
     if role != Role::Copy {
         paths.push(planner_mark(database));

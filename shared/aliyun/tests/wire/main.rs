@@ -2,6 +2,7 @@
 
 mod objects;
 mod requests;
+mod roles;
 #[path = "../../../http/tests/scripted/mod.rs"]
 mod scripted;
 mod uploads;

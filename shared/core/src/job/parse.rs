@@ -5,9 +5,9 @@ use toml::de::DeTable;
 use super::filter::Filter;
 use super::mistakes::{JobErrors, Mistakes};
 use super::section::Section;
+use super::state::{self, Host};
 use super::{
-    FilterSpec, Job, Limits, Overwrite, PolicySpec, SourceSpec, StateSpec, identity, secrets,
-    stores,
+    FilterSpec, Job, Limits, Overwrite, PolicySpec, SourceSpec, identity, secrets, stores,
 };
 use crate::layout::{PART_BYTES_MAX, PART_BYTES_MIN, PUT_BYTES_MAX};
 
@@ -31,14 +31,15 @@ impl Job {
 
 fn read(mut root: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
     let name = name(&mut root, mistakes);
-    let source = stores::source(root.section("source", mistakes), mistakes);
+    let state = state::read(root.section("state", mistakes), name.as_deref(), mistakes);
+    let host = state.as_ref().map_or(Host::Machine, Host::of);
+    let source = stores::source(root.section("source", mistakes), host, mistakes);
     let target_section = root.section("target", mistakes);
     let target_at = target_section.at();
-    let target = stores::target(target_section, mistakes);
+    let target = stores::target(target_section, host, mistakes);
     let filter = filter(root.section("filter", mistakes), mistakes);
     let policy = policy(root.section("policy", mistakes), mistakes);
-    let limits = limits(root.section("limits", mistakes), mistakes);
-    let state = state(root.section("state", mistakes), name.as_deref(), mistakes);
+    let limits = limits(root.section("limits", mistakes), host, mistakes);
     root.finish(&[], mistakes);
     let (source, target) = (source?, target?);
     if let SourceSpec::Bucket(bucket) = &source
@@ -111,7 +112,7 @@ fn policy(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> PolicySp
     PolicySpec { overwrite, provenance }
 }
 
-fn limits(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
+fn limits(mut section: Section<'_, '_>, host: Host, mistakes: &mut Mistakes<'_>) -> Limits {
     let mut limits = Limits::default();
     let many = u64::from(u32::MAX);
     {
@@ -122,7 +123,7 @@ fn limits(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
         for (limit, name, least, most) in [
             (&mut limits.workers, "workers", 1, 1_024),
             (&mut limits.concurrency_max, "concurrency_max", 1, 65_536),
-            (&mut limits.task_seconds, "task_seconds", 1, 86_400),
+            (&mut limits.task_seconds, "task_seconds", 1, host.task_seconds_max()),
             (&mut limits.task_objects_max, "task_objects_max", 1, 10_000),
             (&mut limits.window_tasks, "window_tasks", 1, many),
             (&mut limits.slices_max, "slices_max", 1, 1_024),
@@ -144,25 +145,4 @@ fn limits(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
     }
     section.finish(&[], mistakes);
     limits
-}
-
-fn state(
-    mut section: Section<'_, '_>,
-    job: Option<&str>,
-    mistakes: &mut Mistakes<'_>,
-) -> Option<StateSpec> {
-    let kinds = [("local", true), ("aws", false), ("aliyun", false)];
-    let kind = section.word("kind", &kinds, mistakes);
-    if let Some(kind) = kind.filter(|kind| !kind.value) {
-        let problem = "is not built yet: a ledger is kept on this machine only";
-        let remedy = "write kind = \"local\", or remove the line";
-        mistakes.add(kind.at, section.full("kind"), problem, remedy);
-    }
-    let path = section.text("path", mistakes).filter(|path| !path.value.is_empty());
-    section.finish(&[], mistakes);
-    let path = match path {
-        Some(path) => path.value,
-        None => format!("{}.sqlite", job?),
-    };
-    Some(StateSpec::Local { path })
 }

@@ -2,9 +2,10 @@
 
 use super::mistakes::Mistakes;
 use super::section::{Found, Section};
+use super::state::Host;
 use super::{
-    Addressing, BucketSource, Credentials, Encryption, FolderSource, SourceSpec, StoreKind,
-    TargetSpec, endpoint, secrets,
+    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec,
+    credentials, endpoint,
 };
 use crate::key::Key;
 
@@ -16,6 +17,7 @@ const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "Dee
 
 pub(super) fn source(
     mut section: Section<'_, '_>,
+    host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<SourceSpec> {
     const KINDS: [(&str, Option<StoreKind>); 5] = [
@@ -30,10 +32,16 @@ pub(super) fn source(
         return None;
     }
     section.required("kind", "s3", mistakes)?;
-    match section.word("kind", &KINDS, mistakes)?.value {
-        Some(kind) => bucket(section, kind, mistakes).map(SourceSpec::Bucket),
-        None => folder(section, mistakes).map(SourceSpec::Folder),
+    let Found { value: kind, at } = section.word("kind", &KINDS, mistakes)?;
+    if let Some(kind) = kind {
+        return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
     }
+    if host == Host::Function {
+        let problem = "\"folder\" is on this machine's disk, which a function does not have";
+        let remedy = "name a bucket, or write kind = \"local\" below [state]";
+        mistakes.add(at, section.full("kind"), problem, remedy);
+    }
+    folder(section, mistakes).map(SourceSpec::Folder)
 }
 
 fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
@@ -58,6 +66,7 @@ fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<F
 fn bucket(
     mut section: Section<'_, '_>,
     kind: StoreKind,
+    host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<BucketSource> {
     let addressing_key = section.full("addressing");
@@ -83,7 +92,7 @@ fn bucket(
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
     let below = section.section("credentials", mistakes);
-    let credentials = credentials(below, Some(kind), mistakes);
+    let credentials = credentials::read(below, Some(kind), host, mistakes);
     section.finish(&elsewhere, mistakes);
     let (endpoint, region) = place?;
     if let Some(found) = &addressing {
@@ -105,6 +114,7 @@ fn bucket(
 
 pub(super) fn target(
     mut section: Section<'_, '_>,
+    host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<TargetSpec> {
     if section.is_absent() {
@@ -133,7 +143,7 @@ pub(super) fn target(
     let words = [("AES256", Encryption::Aes256), ("KMS", Encryption::Kms)];
     let encryption = section.word("encryption", &words, mistakes);
     let below = section.section("credentials", mistakes);
-    let credentials = credentials(below, None, mistakes);
+    let credentials = credentials::read(below, None, host, mistakes);
     section.finish(&[], mistakes);
     let (endpoint, region) = place?;
     if let Some(found) = &addressing {
@@ -244,75 +254,4 @@ fn place(
         mistakes.add(section.at(), section.full("region"), "is required", remedy);
     }
     endpoint.zip(region)
-}
-
-/// `kind` is the source's; `None` for the target.
-fn credentials(
-    mut section: Section<'_, '_>,
-    kind: Option<StoreKind>,
-    mistakes: &mut Mistakes<'_>,
-) -> Option<Credentials> {
-    const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
-                           secret_key = \"NAME\" } with names of environment variables";
-    if section.is_absent() {
-        let key = section.full("from");
-        mistakes.add(section.at(), key.trim_end_matches(".from"), "is required", EXAMPLE);
-        return None;
-    }
-    let mut forms = vec![("env", "env")];
-    if kind.is_some() {
-        forms.push(("anonymous", "anonymous"));
-    }
-    if matches!(kind, Some(StoreKind::S3 | StoreKind::S3Compatible)) {
-        forms.extend([("aws-profile", "aws-profile"), ("aws-default", "aws-default")]);
-    }
-    section.required("from", "env", mistakes)?;
-    let from = section.word("from", &forms, mistakes)?.value;
-    let mut elsewhere = vec![
-        ("access_key", "from = \"env\""),
-        ("secret_key", "from = \"env\""),
-        ("token", "from = \"env\""),
-    ];
-    let credentials = match from {
-        "env" => {
-            let access_key = variable(&mut section, "access_key", true, mistakes);
-            let secret_key = variable(&mut section, "secret_key", true, mistakes);
-            let token = variable(&mut section, "token", false, mistakes);
-            elsewhere = vec![("profile", "from = \"aws-profile\"")];
-            access_key.zip(secret_key).map(|(access_key, secret_key)| Credentials::Env {
-                access_key,
-                secret_key,
-                token,
-            })
-        }
-        "aws-profile" => section
-            .required("profile", "default", mistakes)
-            .map(|profile| Credentials::AwsProfile { profile: profile.value }),
-        "aws-default" => Some(Credentials::AwsDefault),
-        _ => Some(Credentials::Anonymous),
-    };
-    if from != "env" && from != "aws-profile" {
-        elsewhere.push(("profile", "from = \"aws-profile\""));
-    }
-    section.finish(&elsewhere, mistakes);
-    credentials
-}
-
-fn variable(
-    section: &mut Section<'_, '_>,
-    name: &'static str,
-    required: bool,
-    mistakes: &mut Mistakes<'_>,
-) -> Option<String> {
-    let found = if required {
-        section.required(name, "NAME_OF_A_VARIABLE", mistakes)?
-    } else {
-        section.text(name, mistakes)?
-    };
-    if !secrets::is_variable_name(&found.value) && !mistakes.know(&section.full(name)) {
-        let problem = "want the name of an environment variable";
-        let remedy = "write it in capitals, digits and _, and the value into the environment";
-        mistakes.add(found.at, section.full(name), problem, remedy);
-    }
-    Some(found.value)
 }

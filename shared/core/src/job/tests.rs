@@ -1,5 +1,6 @@
 //! The job file as users write it.
 
+mod deployed;
 mod template;
 
 use super::*;
@@ -98,7 +99,7 @@ part_bytes = "16MiB"
 workers = 0
 split_byte = 5
 [state]
-kind = "aws"
+kind = "aliyun"
 "#;
     let want = [
         (1, "name"),

@@ -4,6 +4,7 @@ use ossferry_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::TypedRow;
+use crate::deploying::Deployed;
 use crate::ids::{JobName, PassId};
 use crate::lease::Change;
 use crate::rows::{PassKind, PassState};
@@ -25,19 +26,54 @@ pub struct JobRow {
     /// T2: the target's own clock when the application was switched to OSS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t2: Option<Timestamp>,
+    /// The ledger's clock when the definition was deployed. `None` where a job file of whoever begins
+    /// a pass is the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed_at: Option<Timestamp>,
 }
 
 impl TypedRow for JobRow {}
 
+/// `job/<name>` of the index: a job that was deployed. Says nothing else: its own row does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DeployedRow {
+    /// Its name.
+    pub name: JobName,
+}
+
+impl TypedRow for DeployedRow {}
+
 impl JobRow {
     /// Makes `pass` the one that runs, unless another does: then that one is the answer.
+    ///
+    /// A deployed definition stays: another may have been deployed since this pass's was read.
     pub fn activate(&self, pass: &PassId, definition: &Self) -> Change<Self, PassId> {
+        let active_pass = Some(pass.clone());
+        match (&self.active_pass, self.deployed_at) {
+            (Some(running), _) => Change::Keep(running.clone()),
+            (None, Some(_)) => Change::Write(Self { active_pass, ..self.clone() }, pass.clone()),
+            (None, None) => {
+                Change::Write(Self { active_pass, t2: self.t2, ..definition.clone() }, pass.clone())
+            }
+        }
+    }
+
+    /// Takes another definition, unless the pass that runs moves other objects.
+    pub fn deploy(&self, definition: &Self) -> Change<Self, Deployed> {
         match &self.active_pass {
-            Some(running) => Change::Keep(running.clone()),
-            None => Change::Write(
-                Self { active_pass: Some(pass.clone()), t2: self.t2, ..definition.clone() },
-                pass.clone(),
-            ),
+            Some(running) if self.scope_hash != definition.scope_hash => {
+                return Change::Keep(Deployed::ScopeDiffers { running: running.clone() });
+            }
+            _ => {}
+        }
+        let is_new =
+            self.deployed_at.is_none() || self.definition_hash != definition.definition_hash;
+        let (active_pass, t2) = (self.active_pass.clone(), self.t2);
+        let standing = Deployed::Standing { is_new, running: active_pass.clone() };
+        if is_new {
+            Change::Write(Self { active_pass, t2, ..definition.clone() }, standing)
+        } else {
+            Change::Keep(standing)
         }
     }
 
@@ -84,21 +120,56 @@ impl TypedRow for PassIndexRow {}
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_pass_runs_at_a_time_and_only_its_own_end_frees_the_job() {
-        let job = JobRow {
+    fn job() -> JobRow {
+        JobRow {
             name: "j".into(),
             definition: "{}".to_owned(),
             definition_hash: "d".to_owned(),
             scope_hash: "s".to_owned(),
             active_pass: None,
             t2: None,
-        };
+            deployed_at: None,
+        }
+    }
+
+    #[test]
+    fn one_pass_runs_at_a_time_and_only_its_own_end_frees_the_job() {
+        let job = job();
         let Change::Write(running, by) = job.activate(&"p1".into(), &job) else { panic!() };
         assert_eq!(by, "p1".into());
         assert_eq!(running.activate(&"p2".into(), &job), Change::Keep("p1".into()));
         assert_eq!(running.activate(&"p1".into(), &job), Change::Keep("p1".into()));
         assert_eq!(running.release(&"p2".into()), Change::Keep(()));
         assert_eq!(running.release(&"p1".into()), Change::Write(job, ()));
+    }
+
+    #[test]
+    fn a_pass_that_began_with_an_older_definition_does_not_undo_a_deployment() {
+        let older = job();
+        let deployed =
+            JobRow { definition_hash: "e".to_owned(), deployed_at: Some(Timestamp(1)), ..job() };
+        let Change::Write(local, _) = older.activate(&"p1".into(), &deployed) else { panic!() };
+        assert_eq!(local.definition_hash, "e");
+        let Change::Write(running, _) = deployed.activate(&"p1".into(), &older) else { panic!() };
+        assert_eq!(running, JobRow { active_pass: Some("p1".into()), ..deployed });
+    }
+
+    #[test]
+    fn a_scope_is_changed_only_while_no_pass_runs() {
+        let running = JobRow { active_pass: Some("p1".into()), t2: Some(Timestamp(9)), ..job() };
+        let scope = JobRow { scope_hash: "t".to_owned(), ..job() };
+        assert_eq!(
+            running.deploy(&scope),
+            Change::Keep(Deployed::ScopeDiffers { running: "p1".into() })
+        );
+        let policy =
+            JobRow { definition_hash: "e".to_owned(), deployed_at: Some(Timestamp(1)), ..job() };
+        let Change::Write(row, deployed) = running.deploy(&policy) else { panic!() };
+        assert_eq!(deployed, Deployed::Standing { is_new: true, running: Some("p1".into()) });
+        assert_eq!((row.active_pass.as_ref(), row.t2), (Some(&"p1".into()), Some(Timestamp(9))));
+        let again = row.deploy(&JobRow { deployed_at: Some(Timestamp(2)), ..policy });
+        let standing = Deployed::Standing { is_new: false, running: Some("p1".into()) };
+        assert_eq!(again, Change::Keep(standing));
+        assert!(matches!(job().deploy(&scope), Change::Write(..)));
     }
 }

@@ -9,7 +9,7 @@ mod slice;
 mod task;
 mod upload;
 
-pub use job::{JobRow, PassIndexRow};
+pub use job::{DeployedRow, JobRow, PassIndexRow};
 pub use list::ListRow;
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
 pub use range::{PartResult, RangeRow, RangeState};

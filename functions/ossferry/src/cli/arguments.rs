@@ -1,0 +1,182 @@
+//! Arguments of the commands, and the words that some of them take.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use ossferry_core::time::Timestamp;
+use ossferry_ledger::rows::PassKind;
+use tracing_subscriber::EnvFilter;
+
+/// Which job.
+#[derive(Args, Debug)]
+pub(crate) struct JobArgument {
+    /// The job file, as `ossferry init` writes it
+    #[arg(long = "job", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// What to move
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Keep the temporary folder: the job file, the ledger and the emulator's objects
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Which pass to begin.
+#[derive(Args, Debug, Default)]
+pub(crate) struct PassArguments {
+    /// Begin a pass of this kind
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) pass: Option<WantedPass>,
+    /// Incremental: trust only source dates before this time (RFC 3339); where the ledger's own time is
+    /// earlier, that one holds
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// Of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// Which pass
+    #[command(flatten)]
+    pub(crate) pass: PassArguments,
+    /// End with the report as one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How it works
+    #[command(flatten)]
+    pub(crate) work: WorkArguments,
+}
+
+/// Of `plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// Which pass
+    #[command(flatten)]
+    pub(crate) pass: PassArguments,
+    /// How long one handler works before it hands on
+    #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds)]
+    pub(crate) invocation_seconds: Option<u32>,
+}
+
+/// Of `copy`.
+#[derive(Args, Debug)]
+pub(crate) struct CopyArguments {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// End with the report as one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How it works
+    #[command(flatten)]
+    pub(crate) work: WorkArguments,
+}
+
+/// How a host works.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct WorkArguments {
+    /// Tasks copied at once, in place of the job file's `workers`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub(crate) workers: Option<u32>,
+    /// How long one handler works before it hands the rest back
+    #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds)]
+    pub(crate) invocation_seconds: Option<u32>,
+}
+
+/// Of `inspect`.
+#[derive(Args, Debug)]
+pub(crate) struct InspectArguments {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// What of it
+    #[command(subcommand)]
+    pub(crate) what: Inspected,
+    /// One JSON object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Which pass, in place of the newest
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) pass: Option<String>,
+}
+
+/// What to inspect.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Inspected {
+    /// Every pass, oldest first
+    Passes,
+    /// The key ranges of a pass
+    Slices,
+    /// The tasks of a pass
+    Tasks,
+    /// The failed objects of a pass, each with its cause
+    Failures,
+    /// The failed, deferred, archived and unsupported objects of a pass, each with its cause
+    LeftBehind,
+    /// What the newest pass that planned this key says of it
+    Key {
+        /// At the source, spelled as reports spell it (%XX)
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+}
+
+/// How a report is printed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// Totals for people
+    Text,
+    /// Totals as one JSON object
+    Json,
+    /// A row for each planned object
+    Csv,
+}
+
+/// Which pass to begin.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WantedPass {
+    /// Compare everything
+    Full,
+    /// Compare everything, trusting source dates before the last pass where nothing better tells
+    Incremental,
+    /// Take only the keys that earlier passes left undone
+    Retry,
+}
+
+impl WantedPass {
+    /// As the ledger names it.
+    pub(crate) fn kind(self) -> PassKind {
+        match self {
+            Self::Full => PassKind::Full,
+            Self::Incremental => PassKind::Incremental,
+            Self::Retry => PassKind::Retry,
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_rfc3339(text)
+        .ok_or_else(|| "want RFC 3339, as in 2026-11-22T10:00:00Z".to_owned())
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| "want whole seconds, 1 to 86400".to_owned())
+}
+
+pub(super) fn log(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}

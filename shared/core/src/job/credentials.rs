@@ -1,0 +1,188 @@
+//! Reads where a secret is found.
+
+use super::mistakes::Mistakes;
+use super::section::{Found, Section};
+use super::state::Host;
+use super::{Credentials, StoreKind, secrets};
+
+/// A form of credentials, and the keys that it has beside `from`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Env,
+    AwsProfile,
+    AwsDefault,
+    AwsSecret,
+    AwsParameter,
+    AlibabaOidc,
+    Anonymous,
+}
+
+impl Form {
+    /// Every form that has keys of its own. `name` of a parameter is no other form's.
+    const WITH_KEYS: [(Self, &'static [&'static str]); 5] = [
+        (Self::Env, &["access_key", "secret_key", "token"]),
+        (Self::AwsProfile, &["profile"]),
+        (Self::AwsSecret, &["id"]),
+        (Self::AwsParameter, &["name"]),
+        (Self::AlibabaOidc, &["role", "provider", "audience"]),
+    ];
+
+    fn home(self) -> &'static str {
+        match self {
+            Self::Env => "from = \"env\"",
+            Self::AwsProfile => "from = \"aws-profile\"",
+            Self::AwsDefault => "from = \"aws-default\"",
+            Self::AwsSecret => "from = \"aws-secret\"",
+            Self::AwsParameter => "from = \"aws-parameter\"",
+            Self::AlibabaOidc => "from = \"alibaba-oidc\"",
+            Self::Anonymous => "from = \"anonymous\"",
+        }
+    }
+
+    /// The forms for a source of this kind, or for the target (`None`).
+    fn of(kind: Option<StoreKind>) -> Vec<(&'static str, Self)> {
+        let mut forms = vec![("env", Self::Env)];
+        if kind.is_some() {
+            forms.push(("anonymous", Self::Anonymous));
+        }
+        if matches!(kind, Some(StoreKind::S3 | StoreKind::S3Compatible)) {
+            forms.extend([("aws-profile", Self::AwsProfile), ("aws-default", Self::AwsDefault)]);
+        }
+        forms.extend([("aws-secret", Self::AwsSecret), ("aws-parameter", Self::AwsParameter)]);
+        if matches!(kind, None | Some(StoreKind::Oss)) {
+            forms.push(("alibaba-oidc", Self::AlibabaOidc));
+        }
+        forms
+    }
+}
+
+/// `kind` is the source's; `None` for the target.
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    kind: Option<StoreKind>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
+    const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
+                           secret_key = \"NAME\" } with names of environment variables";
+    const FUNCTION_EXAMPLE: &str = "write credentials = { from = \"aws-secret\", id = \"NAME\" }";
+    if section.is_absent() {
+        let key = section.full("from");
+        let example = if host == Host::Function { FUNCTION_EXAMPLE } else { EXAMPLE };
+        mistakes.add(section.at(), key.trim_end_matches(".from"), "is required", example);
+        return None;
+    }
+    section.required("from", "env", mistakes)?;
+    let Found { value: form, at } = section.word("from", &Form::of(kind), mistakes)?;
+    if host == Host::Function {
+        refuse_what_a_function_lacks(form, kind, at, &section.full("from"), mistakes);
+    }
+    let credentials = match form {
+        Form::Env => env(&mut section, mistakes),
+        Form::AwsProfile => section
+            .required("profile", "default", mistakes)
+            .map(|profile| Credentials::AwsProfile { profile: profile.value }),
+        Form::AwsDefault => Some(Credentials::AwsDefault),
+        Form::AwsSecret => reference(&mut section, "id", "ossferry/oss", mistakes)
+            .map(|id| Credentials::AwsSecret { id }),
+        Form::AwsParameter => reference(&mut section, "name", "/ossferry/oss", mistakes)
+            .map(|name| Credentials::AwsParameter { name }),
+        Form::AlibabaOidc => alibaba_oidc(&mut section, mistakes),
+        Form::Anonymous => Some(Credentials::Anonymous),
+    };
+    let others = Form::WITH_KEYS.iter().filter(|(other, _)| *other != form);
+    let elsewhere: Vec<(&str, &str)> =
+        others.flat_map(|(other, keys)| keys.iter().map(|key| (*key, other.home()))).collect();
+    section.finish(&elsewhere, mistakes);
+    credentials
+}
+
+/// What lies on this machine is not where a function looks.
+fn refuse_what_a_function_lacks(
+    form: Form,
+    kind: Option<StoreKind>,
+    at: usize,
+    key: &str,
+    mistakes: &mut Mistakes<'_>,
+) {
+    let problem = match form {
+        Form::Env => "\"env\" is this machine's, and a function has no such variables",
+        Form::AwsProfile => "\"aws-profile\" is a file of this machine, which a function lacks",
+        _ => return,
+    };
+    let role = match kind {
+        Some(StoreKind::S3) => "; for a bucket that the function's role may read, \"aws-default\"",
+        None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
+        Some(StoreKind::Cos | StoreKind::S3Compatible) => "",
+    };
+    let remedy = format!(
+        "put the keys into Secrets Manager as {{\"access_key\": \"…\", \"secret_key\": \"…\"}} and \
+         write {{ from = \"aws-secret\", id = \"NAME\" }}{role}"
+    );
+    mistakes.add(at, key, problem, remedy);
+}
+
+fn env(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Credentials> {
+    let access_key = variable(section, "access_key", true, mistakes);
+    let secret_key = variable(section, "secret_key", true, mistakes);
+    let token = variable(section, "token", false, mistakes);
+    let (access_key, secret_key) = access_key.zip(secret_key)?;
+    Some(Credentials::Env { access_key, secret_key, token })
+}
+
+/// Names of secrets and parameters, and ARNs: no blanks, no quotes, no braces.
+fn reference(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    example: &str,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<String> {
+    let Found { value, at } = section.required(key, example, mistakes)?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte);
+    if value.len() > 2_048 || !value.bytes().all(allowed) {
+        let problem = "is neither a name nor an ARN";
+        let remedy = format!("write where the secret is, as in {key} = \"{example}\"");
+        mistakes.add(at, section.full(key), problem, remedy);
+        return None;
+    }
+    Some(value)
+}
+
+fn alibaba_oidc(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Credentials> {
+    let mut named = |key, kind: &str, example, mistakes: &mut Mistakes<'_>| {
+        let Found { value, at } = section.required(key, example, mistakes)?;
+        let is_named = value
+            .strip_prefix("acs:ram::")
+            .and_then(|rest| rest.split_once(&format!(":{kind}/")))
+            .is_some_and(|(account, name)| !account.is_empty() && !name.is_empty());
+        if !is_named {
+            let remedy = format!("write {key} = \"{example}\", as the RAM console shows it");
+            mistakes.add(at, section.full(key), "is no ARN of this kind", remedy);
+        }
+        is_named.then_some(value)
+    };
+    let role = named("role", "role", "acs:ram::ACCOUNT:role/NAME", mistakes);
+    let provider =
+        named("provider", "oidc-provider", "acs:ram::ACCOUNT:oidc-provider/NAME", mistakes);
+    let audience = section.required("audience", "NAME", mistakes);
+    Some(Credentials::AlibabaOidc { role: role?, provider: provider?, audience: audience?.value })
+}
+
+fn variable(
+    section: &mut Section<'_, '_>,
+    name: &'static str,
+    required: bool,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<String> {
+    let found = if required {
+        section.required(name, "NAME_OF_A_VARIABLE", mistakes)?
+    } else {
+        section.text(name, mistakes)?
+    };
+    if !secrets::is_variable_name(&found.value) && !mistakes.know(&section.full(name)) {
+        let problem = "want the name of an environment variable";
+        let remedy = "write it in capitals, digits and _, and the value into the environment";
+        mistakes.add(found.at, section.full(name), problem, remedy);
+    }
+    Some(found.value)
+}
