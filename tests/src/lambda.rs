@@ -150,6 +150,20 @@ impl Function {
         locked(&self.log).clone()
     }
 
+    /// The lines of its log, each a JSON object. Panics where one is none.
+    pub fn log_lines(&self) -> Vec<Value> {
+        let read = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
+        self.log().lines().map(read).collect()
+    }
+
+    /// The sum of a number that it told for watching.
+    pub fn told(&self, metric: &str) -> f64 {
+        let lines = self.log_lines().into_iter().filter(|line| line.get("_aws").is_some());
+        lines.filter_map(|line| line.get(metric)?.as_f64()).sum()
+    }
+
     /// Invokes it: in a warm environment, or in a new one.
     pub async fn invoke(&self, payload: &Value) -> Invoked {
         let _place = self.places.acquire().await.expect("nobody closes it");
