@@ -1,7 +1,9 @@
 //! A ledger on AWS: SQS over ministack, `DynamoDB` over Amazon's own for one machine.
 //!
-//! Ministack is laxer than AWS: it never says `OverLimit`, and honours a receipt until the message is
-//! received again. What it does not show is shown beside the adapters, code by code.
+//! Ministack throttles nobody, never says `OverLimit`, takes a batch whole or not at all for want of
+//! capacity, and lets no receipt expire by time: those are scripted on the wire, or shown code by code beside
+//! the adapters. Nor is AWS's own laxness there, which may honour an older receipt for a while, so that the
+//! suite's `extending_what_another_received_is_refused` is stricter than a standard queue of AWS.
 
 mod cost;
 mod queue;

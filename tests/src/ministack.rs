@@ -1,7 +1,6 @@
 //! Many of AWS's services in one process; here the queues.
 //!
-//! Laxer than AWS: it takes any key, body characters that XML cannot carry, and knows no number of
-//! messages in flight that is too large.
+//! Laxer than AWS: it checks no signature, and any number of messages may be in flight.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

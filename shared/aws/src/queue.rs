@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, Message, MessageSystemAttributeName, SendMessageBatchRequestEntry,
 };
@@ -47,6 +48,7 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue of this URL. Messages are grouped by `group`, else by the `job` that their body names,
     /// so that SQS's fair queues hold no job up behind another's backlog.
+    #[expect(clippy::needless_pass_by_value, reason = "the client is handed over, as the url is")]
     pub fn new(client: Client, url: String, group: Option<String>) -> Self {
         let config = client.config().to_builder();
         let config = config
@@ -179,7 +181,7 @@ impl Queue for SqsQueue {
                 .customize()
                 .config_override(patient.clone());
             let received = call.send().await;
-            let bodies = received.iter().flat_map(|answer| answer.messages());
+            let bodies = received.iter().flat_map(ReceiveMessageOutput::messages);
             let bytes = bodies.filter_map(Message::body).map(str::len).sum();
             count_queue_request(&self.meter, OPERATION, bytes);
             received.map_err(|error| port_error(OPERATION, &error))

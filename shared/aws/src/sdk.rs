@@ -202,6 +202,16 @@ fn meaning(code: Option<&str>, text: Option<&str>, status: u16) -> (ErrorKind, C
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_sdk_repeats_nothing_and_waits_for_no_answer_for_ever() {
+        let config = sdk_config(Some("eu-west-1")).await;
+        assert_eq!(config.region().map(Region::as_ref), Some("eu-west-1"));
+        assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(1));
+        let limits = config.timeout_config().expect("time limits");
+        assert_eq!(limits.operation_attempt_timeout(), Some(ANSWER_MAX));
+        assert_eq!(limits.connect_timeout(), Some(CONNECT_MAX));
+    }
+
     #[test]
     fn each_code_has_one_meaning() {
         use Conclusion::{NotDone, Refused, Unknown};

@@ -42,6 +42,7 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// The table of this name. The SDK's own retries are switched off: of a conditional write whose
     /// answer was lost, a second attempt would find its own row and report that the condition failed.
+    #[expect(clippy::needless_pass_by_value, reason = "the client is handed over, as the name is")]
     pub fn new(client: Client, table: String) -> Self {
         let config = client.config().to_builder();
         let config = config

@@ -9,7 +9,7 @@ use crate::error::PortError;
 pub struct Outgoing {
     /// At most 1 KB of JSON.
     pub body: String,
-    /// Not delivered before this has passed.
+    /// Not delivered before this has passed, or the longest that the service holds a message back.
     pub delay: Duration,
 }
 

@@ -86,7 +86,7 @@ fn by_operation(counts: &OperationCounts) -> String {
 
 /// What the host asks for the pass, and an estimate beside what a peer publishes.
 fn cost_lines(f: &mut fmt::Formatter<'_>, cost: &Cost, prices: &Prices) -> fmt::Result {
-    let mut priced = |name: &str, dollars: f64, note: &str| {
+    let mut price_line = |name: &str, dollars: f64, note: &str| {
         writeln!(f, "  {name:<17}{:>15}  {note}", format!("${dollars:.4}"))
     };
     let Cost { table, queues, functions, .. } = cost;
@@ -94,9 +94,9 @@ fn cost_lines(f: &mut fmt::Formatter<'_>, cost: &Cost, prices: &Prices) -> fmt::
         "table ${table:.4}, queues ${queues:.4}, functions ${functions:.4}, by prices of {}",
         cost.prices
     );
-    priced("cost", cost.host, &note)?;
+    price_line("cost", cost.host, &note)?;
     if let Some(requests) = cost.source_requests {
-        priced("source requests", requests, "requests to the target and traffic are apart")?;
+        price_line("source requests", requests, "requests to the target and traffic are apart")?;
     }
     let Peer { name, objects, price } = &prices.peer;
     let note = format!(
@@ -107,7 +107,7 @@ fn cost_lines(f: &mut fmt::Formatter<'_>, cost: &Cost, prices: &Prices) -> fmt::
         grouped(*objects),
         prices.peer.price_per_million(),
     );
-    priced("estimate", prices.estimate(), &note)
+    price_line("estimate", prices.estimate(), &note)
 }
 
 fn meaning(outcome: Outcome) -> &'static str {
