@@ -1,6 +1,7 @@
 //! A table that counts what AWS would bill for it: requests, and units by the sizes of `DynamoDB`'s items.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use ossferry_aws::{item_bytes, read_units, write_units};
@@ -13,12 +14,18 @@ use ossferry_core::usage;
 pub struct BilledTable {
     inner: Arc<dyn Table>,
     meter: Arc<Meter>,
+    largest: AtomicUsize,
 }
 
 impl BilledTable {
     /// Over this table.
     pub fn new(inner: Arc<dyn Table>, meter: Arc<Meter>) -> Self {
-        Self { inner, meter }
+        Self { inner, meter, largest: AtomicUsize::new(0) }
+    }
+
+    /// Bytes of the largest item that was put.
+    pub fn largest_item(&self) -> usize {
+        self.largest.load(Ordering::Relaxed)
     }
 
     fn count_read<'a>(&self, operation: &'static str, rows: impl Iterator<Item = &'a Row>) {
@@ -56,6 +63,7 @@ impl Table for BilledTable {
         // The larger of what stood there and of what is written counts.
         let before = self.inner.get(&row.partition, &row.sort).await?;
         let bytes = before.as_ref().map_or(0, item_bytes).max(item_bytes(row));
+        self.largest.fetch_max(bytes, Ordering::Relaxed);
         self.meter.count("PutItem");
         self.meter.count_many(usage::WRITE_UNITS, write_units(bytes));
         self.inner.put(row, condition).await

@@ -215,62 +215,75 @@ mod tests {
     #[test]
     fn each_code_has_one_meaning() {
         use Conclusion::{NotDone, Refused, Unknown};
-        for (code, text, status, kind, conclusion) in [
-            ("ProvisionedThroughputExceededException", "", 400, ErrorKind::Throttled, NotDone),
-            ("ThrottlingException", "", 400, ErrorKind::Throttled, NotDone),
-            ("RequestLimitExceeded", "", 400, ErrorKind::Throttled, NotDone),
-            ("RequestThrottled", "", 403, ErrorKind::Throttled, NotDone),
-            ("OverLimit", "", 403, ErrorKind::Throttled, NotDone),
-            ("AWS.SimpleQueueService.OverLimit", "", 403, ErrorKind::Throttled, NotDone),
-            ("TransactionConflictException", "", 400, ErrorKind::Throttled, NotDone),
-            ("NeverHeardOf", "", 429, ErrorKind::Throttled, NotDone),
-            ("ConditionalCheckFailedException", "", 400, ErrorKind::PreconditionFailed, Refused),
-            ("ReceiptHandleIsInvalid", "", 404, ErrorKind::PreconditionFailed, Refused),
-            ("MessageNotInflight", "", 400, ErrorKind::PreconditionFailed, Refused),
+        let cases: &[(&[&str], ErrorKind, Conclusion)] = &[
             (
-                "AWS.SimpleQueueService.MessageNotInflight",
-                "",
-                400,
-                ErrorKind::PreconditionFailed,
-                Refused,
-            ),
-            (
-                "InvalidParameterValue",
-                "Value A for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
-                400,
-                ErrorKind::PreconditionFailed,
-                Refused,
-            ),
-            ("InvalidParameterValue", "Value 901 for DelaySeconds", 400, ErrorKind::Other, Refused),
-            ("InvalidMessageContents", "", 400, ErrorKind::Unsupported, Refused),
-            (
-                "ValidationException",
-                "Item size has exceeded the maximum allowed size",
-                400,
-                ErrorKind::Unsupported,
-                Refused,
-            ),
-            ("ValidationException", "No such function", 400, ErrorKind::Other, Refused),
-            ("ResourceNotFoundException", "", 400, ErrorKind::Other, Refused),
-            ("AWS.SimpleQueueService.NonExistentQueue", "", 400, ErrorKind::Other, Refused),
-            ("AccessDeniedException", "", 400, ErrorKind::AccessDenied, Refused),
-            ("UnrecognizedClientException", "", 400, ErrorKind::AccountRefused, Refused),
-            ("ExpiredTokenException", "", 400, ErrorKind::AccountRefused, Refused),
-            ("InvalidSignatureException", "", 400, ErrorKind::AccountRefused, Refused),
-            (
-                "InvalidSignatureException",
-                "Signature expired: 20261126T000000Z is now earlier than",
-                400,
-                ErrorKind::ClockSkew,
+                &[
+                    "ProvisionedThroughputExceededException",
+                    "ThrottlingException",
+                    "RequestLimitExceeded",
+                    "RequestThrottled",
+                    "OverLimit",
+                    "AWS.SimpleQueueService.OverLimit",
+                    "TransactionConflictException",
+                ],
+                ErrorKind::Throttled,
                 NotDone,
             ),
-            ("InternalServerError", "", 500, ErrorKind::ServerError, Unknown),
-            ("ServiceUnavailable", "", 503, ErrorKind::ServerError, Unknown),
-            ("NeverHeardOf", "", 502, ErrorKind::ServerError, Unknown),
-            ("NeverHeardOf", "", 400, ErrorKind::Other, Refused),
+            (
+                &[
+                    "ConditionalCheckFailedException",
+                    "ReceiptHandleIsInvalid",
+                    "MessageNotInflight",
+                    "AWS.SimpleQueueService.MessageNotInflight",
+                ],
+                ErrorKind::PreconditionFailed,
+                Refused,
+            ),
+            (
+                &[
+                    "ExpiredTokenException",
+                    "InvalidSignatureException",
+                    "UnrecognizedClientException",
+                ],
+                ErrorKind::AccountRefused,
+                Refused,
+            ),
+            (&["AccessDeniedException", "AccessDenied"], ErrorKind::AccessDenied, Refused),
+            (&["RequestExpired"], ErrorKind::ClockSkew, NotDone),
+            (&["InvalidMessageContents", "BatchRequestTooLong"], ErrorKind::Unsupported, Refused),
+            (&["InternalServerError", "ServiceUnavailable"], ErrorKind::ServerError, Unknown),
+            (
+                &[
+                    "AWS.SimpleQueueService.NonExistentQueue",
+                    "NeverHeardOf",
+                    "QueueDoesNotExist",
+                    "ResourceNotFoundException",
+                    "ValidationException",
+                ],
+                ErrorKind::Other,
+                Refused,
+            ),
+        ];
+        for (codes, kind, conclusion) in cases {
+            for code in *codes {
+                assert_eq!(meaning(Some(code), None, 400), (*kind, *conclusion), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_and_status_tell_apart_what_a_code_does_not() {
+        let expired = "Value A for parameter ReceiptHandle is invalid. Reason: The receipt handle has \
+                       expired.";
+        for (code, text, status, kind) in [
+            ("InvalidParameterValue", expired, 400, ErrorKind::PreconditionFailed),
+            ("InvalidParameterValue", "Value 901 for DelaySeconds", 400, ErrorKind::Other),
+            ("InvalidSignatureException", "Signature expired: 2026", 400, ErrorKind::ClockSkew),
+            ("ValidationException", "Item size has exceeded the", 400, ErrorKind::Unsupported),
+            ("NeverHeardOf", "", 429, ErrorKind::Throttled),
+            ("NeverHeardOf", "", 502, ErrorKind::ServerError),
         ] {
-            let found = meaning(Some(code), Some(text), status);
-            assert_eq!(found, (kind, conclusion), "{code} {status} {text}");
+            assert_eq!(meaning(Some(code), Some(text), status).0, kind, "{code} {text} {status}");
         }
         assert_eq!(meaning(None, None, 500).0, ErrorKind::ServerError);
     }

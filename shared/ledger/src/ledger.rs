@@ -269,7 +269,7 @@ impl Ledger {
             self.check_time()?;
             match self.table.put(&row, condition).await {
                 Ok(Written::Done(_)) => return Ok((next, answer)),
-                // The list that stands is this one: its own write, whose answer was lost below.
+                // The list that stands is this one: a client below may repeat a write by itself.
                 Ok(Written::Refused(Some(current))) if blob.is_some() && same(&current, &row) => {
                     return Ok((next, answer));
                 }

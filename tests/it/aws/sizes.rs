@@ -1,17 +1,15 @@
 //! No item reaches the 400 KB that `DynamoDB` refuses: a pass over the worst keys, in its own table.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use ossferry_aws::{DynamoTable, item_bytes};
+use ossferry_aws::DynamoTable;
 use ossferry_conformance::memory::MemoryBucket;
-use ossferry_core::error::PortError;
 use ossferry_core::key::Key;
 use ossferry_core::object::ObjectHeaders;
-use ossferry_core::ports::{Condition, Row, RowPage, Table, Written};
+use ossferry_core::ports::Table;
 use ossferry_ledger::rows::PassState;
+use ossferry_tests::billed::BilledTable;
 use ossferry_tests::drive::{Drive, Weather};
 use ossferry_tests::dynamodb_local::DynamoDbLocal;
 use ossferry_tests::faulty::Fates;
@@ -19,39 +17,6 @@ use ossferry_tests::world::World;
 
 /// What the service refuses.
 const ITEM_BYTES_MAX: usize = 400 << 10;
-
-/// Remembers the largest item that was put.
-struct Weighing {
-    inner: DynamoTable,
-    largest: AtomicUsize,
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods, reason = "no method of the port may escape")]
-impl Table for Weighing {
-    fn row_bytes_max(&self) -> usize {
-        self.inner.row_bytes_max()
-    }
-
-    async fn get(&self, partition: &str, sort: &str) -> Result<Option<Row>, PortError> {
-        self.inner.get(partition, sort).await
-    }
-
-    async fn range(
-        &self,
-        partition: &str,
-        from: &str,
-        until: &str,
-        rows_max: usize,
-    ) -> Result<RowPage, PortError> {
-        self.inner.range(partition, from, until, rows_max).await
-    }
-
-    async fn put(&self, row: &Row, condition: Condition) -> Result<Written, PortError> {
-        self.largest.fetch_max(item_bytes(row), Ordering::Relaxed);
-        self.inner.put(row, condition).await
-    }
-}
 
 /// A key of the greatest length that nothing compresses, in bytes that are written as they are.
 fn incompressible(number: usize) -> Key {
@@ -86,8 +51,8 @@ async fn lists_of_the_worst_keys_fit_the_items_of_dynamodb() {
         }
         let server = DynamoDbLocal::shared();
         let table = server.fresh_table().await;
-        let inner = DynamoTable::new(server.client(), table);
-        let table = Arc::new(Weighing { inner, largest: AtomicUsize::new(0) });
+        let table: Arc<dyn Table> = Arc::new(DynamoTable::new(server.client(), table));
+        let table = Arc::new(BilledTable::new(table, Arc::default()));
         let mut drive = Drive::over(
             Arc::clone(&table) as Arc<dyn Table>,
             job,
@@ -100,7 +65,7 @@ async fn lists_of_the_worst_keys_fit_the_items_of_dynamodb() {
         let pass = drive.begin("p1", None).await;
         let row = drive.until_end(&pass).await;
         assert_eq!(row.state, PassState::Finished, "{name}: {row:?}");
-        let largest = table.largest.load(Ordering::Relaxed);
+        let largest = table.largest_item();
         println!("{name}: the largest item takes {largest} of {ITEM_BYTES_MAX} bytes");
         assert!(largest < ITEM_BYTES_MAX, "{name}");
         assert!(largest > 100_000, "{name}: {largest} bytes are no worst case");
