@@ -10,6 +10,7 @@ mod deploying;
 mod faults;
 mod finishing;
 mod kills;
+mod lambda;
 mod models;
 mod old_data;
 mod peers;

@@ -6,6 +6,7 @@
 //! - [`billed`]: a table that counts what AWS would bill.
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
+//! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod billed;
@@ -17,6 +18,7 @@ pub mod faulty;
 pub mod fixtures;
 pub mod guarded;
 pub mod inspection;
+pub mod lambda;
 pub mod ministack;
 pub mod numbered;
 pub mod oss;

@@ -6,8 +6,8 @@ use ossferry_core::error::PortError;
 use ossferry_core::job::{BadDefinition, BadGlob};
 use ossferry_core::key::Key;
 use ossferry_core::time::Timestamp;
-use ossferry_ledger::LedgerError;
 use ossferry_ledger::ids::PassId;
+use ossferry_ledger::{HandlerError, LedgerError};
 
 /// Why a trigger made no pass, or a message was not worked on.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,12 @@ impl PlanError {
                 false
             }
         }
+    }
+}
+
+impl From<PlanError> for HandlerError {
+    fn from(error: PlanError) -> Self {
+        Self { is_transient: error.is_transient(), message: error.to_string() }
     }
 }
 

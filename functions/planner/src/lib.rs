@@ -10,6 +10,7 @@ mod ended;
 mod error;
 mod judge;
 mod keyed;
+mod lambda;
 mod leftovers;
 mod lister;
 mod open;
@@ -116,9 +117,6 @@ impl Handler for Planner {
         message: &Message,
         invocation: &Invocation,
     ) -> Result<Handled, HandlerError> {
-        self.handle(message, invocation).await.map_err(|error| HandlerError {
-            is_transient: error.is_transient(),
-            message: error.to_string(),
-        })
+        Ok(self.handle(message, invocation).await?)
     }
 }

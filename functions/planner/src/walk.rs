@@ -10,7 +10,7 @@ use ossferry_core::ports::{ListingOrder, Page};
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::rows::{PassKind, SliceClaim, SliceRow};
-use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
+use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError, Recorded};
 use tokio::time::{Instant, timeout_at};
 
 use crate::deadline::work_until;
@@ -262,6 +262,7 @@ impl Walk {
             window: self.judge.plan.window,
         };
         self.drafts.commit(&to, self.requests.clone(), all, listed).await?;
+        self.ledger.tell(&self.slice.pass.job, Recorded::Planning(&counted));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::lists::{
     encode_results_within, list_digest,
 };
 use crate::messages::Message;
+use crate::observing::Recorded;
 use crate::rows::{ListRow, PassRow, TaskRow, TaskState};
 
 /// A batch that this claim holds.
@@ -133,6 +134,7 @@ impl Ledger {
         if results.len() < claimed.rest.len() {
             let due = self.now().plus(retry_after);
             self.change(&task_row(task), |row: &TaskRow| row.hand_back(hold, &sum, due)).await?;
+            self.tell(&task.pass().job, Recorded::Objects(&sum));
             self.send(&[Message::Task(task.clone())], retry_after).await?;
             return Ok(TaskState::Planned);
         }
@@ -160,6 +162,7 @@ impl Ledger {
             row.finish(hold, sum, state, now)
         })
         .await?;
+        self.tell(&task.pass().job, Recorded::Objects(sum));
         Ok(())
     }
 

@@ -165,6 +165,11 @@ pub fn pass_row(pass: &PassRef) -> RowId {
     row(pass_partition(pass), "pass")
 }
 
+/// How far a pass was when somebody last saw it move.
+pub fn progress_row(pass: &PassRef) -> RowId {
+    row(pass_partition(pass), "progress")
+}
+
 /// A slice in the directory of its pass: only a cache.
 pub fn directory_row(slice: &SliceRef) -> RowId {
     row(pass_partition(&slice.pass), format!("slice/{}", slice.slice))

@@ -13,6 +13,7 @@ use crate::finishing::SettledSoFar;
 use crate::ids::RowId;
 use crate::lease::{Change, KnownDead, Lease, LeaseLost};
 use crate::lists::ListError;
+use crate::observing::Observer;
 
 /// Rounds of one conditional write before it is given up. A refused round means that another worker
 /// moved on, so only a crowd on one row comes near.
@@ -79,6 +80,7 @@ pub struct Ledger {
     /// Nothing is written or sent from this moment on.
     pub(crate) write_until: Option<Timestamp>,
     pub(crate) settled_so_far: Arc<SettledSoFar>,
+    pub(crate) observer: Option<Observer>,
     pub(crate) host_meter: Arc<Meter>,
 }
 
@@ -100,6 +102,7 @@ impl Ledger {
             known_dead,
             write_until: None,
             settled_so_far: Arc::default(),
+            observer: None,
             host_meter: Arc::default(),
         }
     }

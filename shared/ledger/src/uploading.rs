@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::ETag;
 use ossferry_core::proof::Grade;
+use ossferry_core::sums::Sum;
 use ossferry_core::time::Timestamp;
 
 use crate::codec::decode;
@@ -18,6 +19,7 @@ use crate::lease::{Change, Claimant, Hold, LeaseLost, Taken};
 use crate::ledger::{Ledger, Result};
 use crate::lists::{ObjectResult, encode_results};
 use crate::messages::Message;
+use crate::observing::Recorded;
 use crate::rows::{
     AbortReason, NextAttempt, Opened, OpeningTurn, PartResult, PassRow, RangeRow, RangeState,
     RangeTurn, TaskRow, UploadRow, UploadState,
@@ -146,7 +148,9 @@ impl Ledger {
         opened: &Opened,
     ) -> Result<UploadRow> {
         let id = upload_row(task, generation);
-        Ok(self.change(&id, |row: &UploadRow| row.opened(hold, opened)).await?.0)
+        let (row, ()) = self.change(&id, |row: &UploadRow| row.opened(hold, opened)).await?;
+        self.tell(&task.pass().job, Recorded::Planning(&opened.requests));
+        Ok(row)
     }
 
     /// Writes the rows of every range, then sends their messages: both may be repeated.
@@ -240,6 +244,8 @@ impl Ledger {
         let due = self.now().plus(retry_after);
         let (_, state) =
             self.change(&id, |row: &RangeRow| row.record(hold, results, requests, due)).await?;
+        let bytes = bytes_of(upload, results) - bytes_of(upload, &range.results);
+        self.tell(&task.pass().job, Recorded::Parts { bytes, requests });
         if state != RangeState::Done {
             let (generation, range) = (upload.generation, range.number);
             let message = Message::Range { task: task.clone(), generation, range };
@@ -369,7 +375,18 @@ impl Ledger {
         if !ended {
             return Err(LeaseLost { fence: row.lease.fence }.into());
         }
+        let told = Sum { requests: requests.clone(), bytes_copied: 0, ..sum_of(&results) };
+        self.tell(&task.pass().job, Recorded::Objects(&told));
         self.settle(&task.slice, window).await?;
         Ok(())
     }
+}
+
+/// Bytes of parts that were written.
+fn bytes_of(upload: &UploadRow, results: &[PartResult]) -> u64 {
+    let bytes = |part: &PartResult| {
+        let start = u64::from(part.part_number.saturating_sub(1)) * upload.part_bytes;
+        upload.size.saturating_sub(start).min(upload.part_bytes)
+    };
+    results.iter().map(bytes).sum()
 }

@@ -10,6 +10,7 @@ use crate::lease::{Claimant, Hold};
 use crate::ledger::{Ledger, LedgerError, Result, inconsistent};
 use crate::lists::{PlannedObject, encode_objects, list_digest};
 use crate::messages::Message;
+use crate::observing::Recorded;
 use crate::rows::{
     Child, ListRow, PassState, Progress, SliceClaim, SliceRow, SliceState, SplitRefused, TaskKind,
     TaskRow,
@@ -116,6 +117,7 @@ impl Ledger {
         let id = slice_row(slice);
         let (row, child) = self.change(&id, |row: &SliceRow| row.split(hold, middle)).await?;
         self.put_child(slice, &child, upper_hint).await?;
+        self.tell(&slice.pass.job, Recorded::Split);
         self.send(&[Message::Slice(slice.pass.slice(child.slice.clone()))], Duration::ZERO).await?;
         Ok((row, child))
     }

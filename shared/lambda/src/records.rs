@@ -1,0 +1,181 @@
+//! Messages of one invocation, each dealt with apart: what befalls one never fails another.
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{Either, join_all, select};
+use ossferry_core::ports::{Outgoing, Queue, Receipt};
+use ossferry_ledger::messages::{Message, MessageError};
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument as _, Span};
+
+use crate::answer::{BatchAnswer, BatchItemFailure};
+use crate::call::Call;
+use crate::event::SqsRecord;
+use crate::logs;
+use crate::metrics::Metric;
+use crate::workshop::{Found, Made, Workshop};
+
+/// No message of SQS can be delayed longer.
+const DELAY_MAX: Duration = Duration::from_mins(15);
+
+/// A message of a newer version waits this long for a newer function.
+const NEWER_DELAY: Duration = Duration::from_mins(5);
+
+/// A message that failed comes back after this, four times as long after each further failure.
+const BACKOFF_FIRST: Duration = Duration::from_secs(10);
+const BACKOFF_MAX: Duration = Duration::from_mins(15);
+
+const BY_VISIBILITY: &str = "the message comes again when its visibility ends";
+
+/// Deals with the messages of one queue.
+pub struct Desk<W> {
+    /// Who works on them.
+    pub workshop: Workshop<W>,
+    /// Where they come from.
+    pub queue: Arc<dyn Queue>,
+}
+
+impl<W: Handler> Desk<W> {
+    /// Deals with every record, and names those that are to be delivered again.
+    pub async fn handle(&self, records: &[SqsRecord], call: &Call) -> BatchAnswer {
+        let handled = records.iter().enumerate().map(|(number, record)| {
+            let span = logs::record_span(call, &record.message_id);
+            self.handle_one(record, call, number).instrument(span).boxed()
+        });
+        let failures = join_all(handled).await.into_iter().zip(records);
+        let failures = failures.filter(|(is_handled, _)| !is_handled);
+        let failures = failures
+            .map(|(_, record)| BatchItemFailure { item_identifier: record.message_id.clone() });
+        BatchAnswer { batch_item_failures: failures.collect() }
+    }
+
+    /// Whether the message may be deleted.
+    async fn handle_one(&self, record: &SqsRecord, call: &Call, number: usize) -> bool {
+        let patience = call.patience(self.workshop.ledger().now());
+        let work = async {
+            match Message::from_text(&record.body) {
+                Ok(message) => self.unwound(&message, record, call, number).await,
+                Err(error @ MessageError::Version(_)) => {
+                    tracing::warn!(%error, "left for a newer function");
+                    self.send_on(record, NEWER_DELAY).await
+                }
+                // It ends in the dead-letter queue, where somebody can look at it.
+                Err(error) => Err(refused(error.to_string())),
+            }
+        };
+        let error = match timeout(patience, work).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error,
+            Err(_) => HandlerError {
+                is_transient: true,
+                message: "did not return in the invocation's time".to_owned(),
+            },
+        };
+        let count = record.receive_count();
+        let (delay, message) = (backoff(count), error.message);
+        if error.is_transient {
+            tracing::warn!(error = message, count, ?delay, "message failed");
+        } else {
+            tracing::error!(error = message, count, ?delay, "message failed");
+        }
+        let receipt = Receipt(record.receipt_handle.clone());
+        let left = call.last_words(self.workshop.ledger().now());
+        match timeout(left, self.queue.extend(&receipt, delay)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "set back-off: {BY_VISIBILITY}"),
+            Err(_) => tracing::warn!("set back-off: no answer in time: {BY_VISIBILITY}"),
+        }
+        false
+    }
+
+    /// A worker that panicked holds nothing that the next call would find broken: what it had claimed
+    /// stands in the ledger under its own fence.
+    async fn unwound(
+        &self,
+        message: &Message,
+        record: &SqsRecord,
+        call: &Call,
+        number: usize,
+    ) -> Result<(), HandlerError> {
+        logs::note_message(&Span::current(), message);
+        let work = AssertUnwindSafe(self.work(message, record, call, number)).catch_unwind();
+        work.await.unwrap_or_else(|_| {
+            self.workshop.metrics().add(&message.pass().job, Metric::Panics, 1.0);
+            Err(refused("panicked".to_owned()))
+        })
+    }
+
+    async fn work(
+        &self,
+        message: &Message,
+        record: &SqsRecord,
+        call: &Call,
+        number: usize,
+    ) -> Result<(), HandlerError> {
+        let begun = Instant::now();
+        let made = match self.workshop.of_pass(message.pass()).await? {
+            Found::Worker(made) => made,
+            Found::Over => return Ok(()),
+        };
+        match self.in_slots(message, &made, &call.invocation(number)).await? {
+            Handled::Done => {
+                if matches!(message, Message::Task(_) | Message::Range { .. }) {
+                    let seconds = begun.elapsed().as_secs_f64();
+                    let job = &message.pass().job;
+                    self.workshop.metrics().add(job, Metric::TaskSeconds, seconds);
+                }
+                Ok(())
+            }
+            Handled::Later(delay) => {
+                tracing::debug!(?delay, "put off");
+                self.send_on(record, delay).await
+            }
+        }
+    }
+
+    /// Works on the message; while a slice is walked, looks how many more would be.
+    async fn in_slots(
+        &self,
+        message: &Message,
+        made: &Made<W>,
+        invocation: &Invocation,
+    ) -> Result<Handled, HandlerError> {
+        let work = made.worker.work(message, invocation);
+        let Message::Slice(slice) = message else { return work.await };
+        let (ledger, slices_max) = (self.workshop.ledger(), made.job.limits.slices_max);
+        let slots = self.workshop.slots().watch(ledger, &slice.pass, slices_max);
+        match select(work, pin!(slots)).await {
+            Either::Left((handled, _)) => handled,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
+    /// Sends the message anew, so that it neither counts as failed nor waits for its visibility.
+    async fn send_on(&self, record: &SqsRecord, delay: Duration) -> Result<(), HandlerError> {
+        let again = Outgoing { body: record.body.clone(), delay: delay.min(DELAY_MAX) };
+        let failed = |cause: String| HandlerError {
+            is_transient: true,
+            message: format!("send on: {cause}"),
+        };
+        let sent = self.queue.send(&[again]).await.map_err(|error| failed(error.to_string()))?;
+        if sent.refused.is_empty() { Ok(()) } else { Err(failed("not taken".to_owned())) }
+    }
+}
+
+fn refused(message: String) -> HandlerError {
+    HandlerError { is_transient: false, message }
+}
+
+/// How long a message is left alone that was delivered so often, from 1, and failed.
+fn backoff(receive_count: u32) -> Duration {
+    let factor = 4_u32.saturating_pow(receive_count.saturating_sub(1));
+    BACKOFF_FIRST.saturating_mul(factor).min(BACKOFF_MAX)
+}

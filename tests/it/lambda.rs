@@ -1,0 +1,8 @@
+//! The functions of AWS Lambda as processes, over queues of SQS and a table of `DynamoDB`.
+
+mod events;
+mod faults;
+mod limits;
+mod passes;
+mod secrets;
+mod triggers;
