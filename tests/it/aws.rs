@@ -6,6 +6,7 @@
 //! suite's `extending_what_another_received_is_refused` is stricter than a standard queue of AWS.
 
 mod cost;
+mod operating;
 mod queue;
 mod sizes;
 mod table;

@@ -5,3 +5,4 @@ mod faults;
 mod limits;
 mod passes;
 mod secrets;
+mod triggers;

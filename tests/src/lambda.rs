@@ -10,11 +10,10 @@ mod mapping;
 mod runtime_api;
 mod stack;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use self::environment::Environment;
@@ -113,7 +112,6 @@ pub struct Function {
     kills: Mutex<Option<Kills>>,
     figures: Arc<Mutex<Figures>>,
     log: Arc<Mutex<String>>,
-    number: AtomicU64,
 }
 
 impl Function {
@@ -126,7 +124,6 @@ impl Function {
             kills: Mutex::default(),
             figures: Arc::default(),
             log: Arc::default(),
-            number: AtomicU64::new(0),
         }
     }
 
@@ -150,21 +147,54 @@ impl Function {
         locked(&self.log).clone()
     }
 
+    /// The lines of its log, each a JSON object. Panics where one is none.
+    pub fn log_lines(&self) -> Vec<Value> {
+        let read = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
+        self.log().lines().map(read).collect()
+    }
+
+    /// The sum of a number that it told for watching.
+    pub fn told(&self, metric: &str) -> f64 {
+        let lines = self.log_lines().into_iter().filter(|line| line.get("_aws").is_some());
+        lines.filter_map(|line| line.get(metric)?.as_f64()).sum()
+    }
+
     /// Invokes it: in a warm environment, or in a new one.
     pub async fn invoke(&self, payload: &Value) -> Invoked {
+        let digits = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let (a, b, c) = (&digits[..8], &digits[8..12], &digits[12..16]);
+        let id = format!("{a}-{b}-{c}-{}-{}", &digits[16..20], &digits[20..]);
+        self.invoke_as(&id, payload).await
+    }
+
+    /// Invokes it under this request id: as Lambda does again where an asynchronous call failed.
+    pub async fn invoke_as(&self, request_id: &str, payload: &Value) -> Invoked {
         let _place = self.places.acquire().await.expect("nobody closes it");
         let warm = locked(&self.idle).pop();
-        let started = match warm {
-            Some(environment) => Ok(environment),
-            None => {
-                let (figures, log) = (Arc::clone(&self.figures), Arc::clone(&self.log));
-                Environment::start(&self.deployment, figures, log).await
+        let started = if let Some(environment) = warm {
+            Ok(environment)
+        } else {
+            let (figures, log) = (Arc::clone(&self.figures), Arc::clone(&self.log));
+            Environment::start(&self.deployment, figures, log).await
+        };
+        let mut environment = match started {
+            Ok(environment) => environment,
+            Err(error) => {
+                let line = json!({"start": error}).to_string() + "\n";
+                locked(&self.log).push_str(&line);
+                return Invoked::Exited;
             }
         };
-        let Ok(mut environment) = started else { return Invoked::Exited };
         let killed_after = locked(&self.kills).as_mut().and_then(Kills::draw);
-        let next = self.next(payload);
         let limit = self.deployment.timeout;
+        let next = Next {
+            request_id: request_id.to_owned(),
+            function: self.deployment.program,
+            limit,
+            payload: payload.to_string().into(),
+        };
         locked(&self.figures).invocations += 1;
         let invoked = environment.invoke(next, limit, killed_after).await;
         match invoked {
@@ -172,18 +202,6 @@ impl Function {
             Invoked::TimedOut | Invoked::Exited => locked(&self.figures).killed += 1,
         }
         invoked
-    }
-
-    fn next(&self, payload: &Value) -> Next {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let digits = format!("{:016x}{number:016x}", fastrand::u64(..));
-        let (a, b, c) = (&digits[..8], &digits[8..12], &digits[12..16]);
-        Next {
-            request_id: format!("{a}-{b}-{c}-{}-{}", &digits[16..20], &digits[20..]),
-            function: self.deployment.program,
-            limit: self.deployment.timeout,
-            payload: payload.to_string().into(),
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! holds a ledger in: SQS as queue, `DynamoDB` as table.
 //!
 //! Listings, HEADs and GETs are signed here and sent over the common HTTP lane, because the SDK costs
-//! several times as much for small objects and listings. The SDK finds credentials, asks what is asked
-//! once a job, and speaks to queue and table.
+//! several times as much for small objects and listings. So are the few rare calls to other services
+//! ([`api`]). The SDK finds credentials, asks what is asked once a job, and speaks to queue and table.
 
 mod answer;
 pub mod api;

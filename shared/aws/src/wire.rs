@@ -12,6 +12,7 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
     Credentials, CredentialsProvider, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
+    are_replaced,
 };
 
 use crate::error::{ErrorBody, bad_answer, refusal};
@@ -222,6 +223,14 @@ impl Wire {
             if let Some(provider) = &self.credentials {
                 provider.expired(&signed.credentials);
             }
+            return error.concluding(Conclusion::NotDone);
+        }
+        // A key that is kept elsewhere may have been exchanged there.
+        if matches!(code, Some("InvalidAccessKeyId" | "SignatureDoesNotMatch"))
+            && let Some(provider) = &self.credentials
+            && !mended.credentials.swap(true, Ordering::Relaxed)
+            && are_replaced(&**provider, &signed.credentials).await
+        {
             return error.concluding(Conclusion::NotDone);
         }
         error

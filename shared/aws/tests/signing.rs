@@ -99,6 +99,22 @@ async fn expired_credentials_are_fetched_again_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_exchanged_where_it_is_kept_does_not_condemn_the_account() {
+    let unknown = || refusal("403 Forbidden", "InvalidAccessKeyId");
+    let page = xml(&listing(&entry("k"), None));
+    let bench = Bench::with(S3Kind::S3, [unknown(), page], |options| {
+        options.credentials = Some(Arc::new(Rotating::default()));
+    })
+    .await;
+    bench.source.list(&beginning()).await.unwrap();
+    // One that nobody exchanges is refused at once.
+    let bench = Bench::of(S3Kind::S3, [unknown()]).await;
+    let error = bench.source.list(&beginning()).await.unwrap_err();
+    assert_eq!((error.kind, error.conclusion), (ErrorKind::AccountRefused, Conclusion::Refused));
+    assert_eq!(bench.server.received().len(), 1);
+}
+
+#[tokio::test]
 async fn requests_to_a_public_bucket_are_not_signed() {
     let bench = Bench::with(S3Kind::S3, [xml(&listing("", None))], |options| {
         options.credentials = None;

@@ -35,6 +35,13 @@ pub trait CredentialsProvider: Send + Sync {
     fn expired(&self, _refused: &Credentials) {}
 }
 
+/// Whether others have come in place of credentials that were refused: a token ran out, or somebody has
+/// exchanged the key where it is kept.
+pub async fn are_replaced(provider: &dyn CredentialsProvider, refused: &Credentials) -> bool {
+    provider.expired(refused);
+    provider.credentials().await.is_ok_and(|now| *now != *refused)
+}
+
 /// The same credentials for as long as the process lives.
 #[derive(Clone, Debug)]
 pub struct StaticCredentials(Arc<Credentials>);

@@ -16,7 +16,7 @@ mod secure;
 mod token_bucket;
 pub mod xml;
 
-pub use credentials::{Credentials, CredentialsProvider, StaticCredentials};
+pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};

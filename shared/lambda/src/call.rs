@@ -37,6 +37,12 @@ impl Call {
         Invocation { owner: format!("{}/{number}", self.request_id), deadline: self.deadline }
     }
 
+    /// What is left for setting a message back: the last quarter of the margin goes to the answer.
+    pub fn last_words(&self, now: Timestamp) -> Duration {
+        let quarter = self.killed_at.since(self.deadline) / 4;
+        self.killed_at.minus(quarter).since(now)
+    }
+
     /// What is left until a handler that has not returned is given up: half of the margin goes to the
     /// answer.
     pub fn patience(&self, now: Timestamp) -> Duration {
@@ -60,6 +66,8 @@ mod tests {
             let deadline = call.invocation(2).deadline;
             assert_eq!(deadline, now.plus(Duration::from_millis(deadline_millis)));
             assert_eq!(call.patience(now), Duration::from_millis(patience_millis));
+            assert!(call.last_words(now) >= call.patience(now));
+            assert!(call.last_words(now) <= killed_at.since(now));
         }
         assert_eq!(Call::new("f", "r", now, now).invocation(2).owner, "r/2");
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
 use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
 use ossferry_core::meter::Meter;
@@ -29,7 +30,7 @@ use crate::workshop::{Make, Workshop};
 const MIB_PER_PROCESSOR: u32 = 1_769;
 
 /// Runs a function that works on the copiers' messages.
-pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
+pub fn run_copier<W: Handler + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.copier_queue), ports.bill(settings));
@@ -43,7 +44,7 @@ pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> 
 }
 
 /// Runs a function that works on the planners' messages, on triggers and on sweeps.
-pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
+pub fn run_planner<W: PassMaker + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.planner_queue), ports.bill(settings));
@@ -52,8 +53,8 @@ pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) 
             let passes = Passes { workshop: &desk.workshop, call };
             match Event::read(event)? {
                 Event::Messages(records) => answer(desk.handle(&records, call).await),
-                Event::Trigger(trigger) => answer(passes.begin(&trigger).await?),
-                Event::Sweep(job) => answer(passes.sweep(job.as_ref()).await?),
+                Event::Trigger(trigger) => answer(passes.begin(&trigger).boxed().await?),
+                Event::Sweep(job) => answer(passes.sweep(job.as_ref()).boxed().await?),
             }
         })
         .await
@@ -150,7 +151,7 @@ impl Ports {
 
 /// Starts threads and logs, and serves until Lambda ends the process.
 fn run(
-    around: Surroundings,
+    around: &Surroundings,
     serve: impl AsyncFnOnce(&Settings, &Surroundings) -> Result<(), Error>,
 ) -> ExitCode {
     let settings = match Settings::from_vars(|name| (around.variables)(name)) {
@@ -162,7 +163,7 @@ fn run(
         Ok(runtime) => runtime,
         Err(error) => return give_up(&error),
     };
-    match runtime.block_on(serve(&settings, &around)) {
+    match runtime.block_on(serve(&settings, around)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => give_up(&*error),
     }

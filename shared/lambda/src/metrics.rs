@@ -1,4 +1,4 @@
-//! Numbers for watching, as lines that CloudWatch takes out of the logs.
+//! Numbers for watching, as lines that `CloudWatch` takes out of the logs.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 

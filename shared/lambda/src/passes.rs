@@ -54,7 +54,7 @@ impl<W: PassMaker> Passes<'_, W> {
 
     /// Begins the pass of a trigger.
     pub(crate) async fn begin(&self, event: &TriggerEvent) -> Result<TriggerAnswer, HandlerError> {
-        let answer = self.in_time(self.begin_at_leisure(event)).await;
+        let answer = self.in_time(1, self.begin_at_leisure(event)).await;
         if let Ok(TriggerAnswer { outcome: TriggerOutcome::Refused, reason, .. }) = &answer {
             tracing::warn!(job = %event.job, reason, "trigger refused");
             self.workshop.metrics().add(&event.job, Metric::Refusals, 1.0);
@@ -103,12 +103,13 @@ impl<W: PassMaker> Passes<'_, W> {
         Ok(found.map(|index| index.pass))
     }
 
-    /// Returns before Lambda ends the process.
+    /// Returns before Lambda ends the process, and leaves time for `pieces` - 1 further ones.
     async fn in_time<T>(
         &self,
+        pieces: u32,
         work: impl Future<Output = Result<T, HandlerError>>,
     ) -> Result<T, HandlerError> {
-        let patience = self.call.patience(self.ledger().now());
+        let patience = self.call.patience(self.ledger().now()) / pieces.max(1);
         timeout(patience, work).await.unwrap_or_else(|_| {
             Err(HandlerError {
                 is_transient: true,

@@ -33,6 +33,8 @@ const NEWER_DELAY: Duration = Duration::from_mins(5);
 const BACKOFF_FIRST: Duration = Duration::from_secs(10);
 const BACKOFF_MAX: Duration = Duration::from_mins(15);
 
+const BY_VISIBILITY: &str = "the message comes again when its visibility ends";
+
 /// Deals with the messages of one queue.
 pub struct Desk<W> {
     /// Who works on them.
@@ -85,8 +87,11 @@ impl<W: Handler> Desk<W> {
             tracing::error!(error = message, count, ?delay, "message failed");
         }
         let receipt = Receipt(record.receipt_handle.clone());
-        if let Err(error) = self.queue.extend(&receipt, delay).await {
-            tracing::warn!(%error, "set back-off: it comes again when its visibility ends");
+        let left = call.last_words(self.workshop.ledger().now());
+        match timeout(left, self.queue.extend(&receipt, delay)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "set back-off: {BY_VISIBILITY}"),
+            Err(_) => tracing::warn!("set back-off: no answer in time: {BY_VISIBILITY}"),
         }
         false
     }

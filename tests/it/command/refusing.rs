@@ -121,3 +121,23 @@ async fn an_incremental_pass_before_any_full_one_is_refused_and_nothing_is_shown
         assert!(said.contains("ossferry run") || said.contains("no pass"), "{what:?}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_a_stack_has_is_refused_with_what_to_do_here() {
+    let (_oss, ossferry) = bench(3, "").await;
+    for (command, says) in [
+        ("deploy-job", "run takes the job file as it is"),
+        ("redrive", "ossferry sweep"),
+        ("sweep", "nothing was run yet"),
+    ] {
+        let said = refused(&ossferry, &[command, "--job", "job.toml"]).await;
+        assert!(said.contains(says), "{command}: {said}");
+    }
+    assert!(!ossferry.ledger().exists(), "nothing is made to be swept");
+    drop(ossferry.run(&["plan", "--job", "job.toml"]).await.expect(0));
+    let swept = ossferry.run(&["sweep", "--job", "job.toml"]).await.expect(0);
+    assert!(swept.stderr.contains("0 key ranges and"), "{}", swept.stderr);
+    drop(ossferry.run(&["cancel", "--job", "job.toml"]).await.expect(0));
+    let swept = ossferry.run(&["sweep", "--job", "job.toml"]).await.expect(0);
+    assert!(swept.stderr.contains("no pass of job tests runs"), "{}", swept.stderr);
+}

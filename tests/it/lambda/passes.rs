@@ -70,6 +70,24 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
     assert_eq!(row.pass, "20261126T030000000Z-incremental".into());
     let report = look(&stack, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied, report.skipped), (302, 2, 300));
+    let bytes: usize = objects.values().map(Bytes::len).sum::<usize>() + 3;
+    let told = |metrics: &[&str]| metrics.iter().map(|metric| stack.copier.told(metric)).sum();
+    for (metrics, sum) in [
+        (&["Objects"][..], 303),
+        (&["ProofA", "ProofB", "ProofC", "ProofD"], 303),
+        (&["Bytes"], bytes),
+        (&["Failures", "Panics"], 0),
+    ] {
+        let told: f64 = told(metrics);
+        assert_eq!(format!("{told}"), format!("{sum}"), "{metrics:?}");
+    }
+    let swept = stack.planner.invoke(&json!({"sweep": true})).await.answer();
+    assert_eq!(swept, json!({"swept": []}), "no pass runs");
+    let is_about_a_task = |line: &serde_json::Value| {
+        let fields = ["function", "request_id", "message_id", "job", "pass", "slice", "task"];
+        line.get("span").is_some_and(|span| fields.iter().all(|field| span.get(field).is_some()))
+    };
+    assert!(stack.copier.log_lines().iter().any(is_about_a_task), "{}", stack.copier.log());
     assert!(stack.mappings.iter().all(|mapping| mapping.dead_letters().is_empty()));
     println!("planner: {:?}", stack.planner.figures());
     println!("copier: {:?}", stack.copier.figures());

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
     };
-    run_copier(around, Box::new(copier))
+    run_copier(&around, Box::new(copier))
 }
 
 fn copier(parts: Parts) -> Copier {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ossferry_core::job::Job;
+use ossferry_core::job::{Credentials, Job, SourceSpec};
 
 use super::findings::{Findings, Level};
 use crate::command_error::CommandError;
@@ -26,6 +26,13 @@ pub(super) async fn check(
         }
     };
     findings.note("stack", (settled(&stack.status), stack.describe()));
+    if has_own_keys(job) {
+        findings.warn(
+            "own keys",
+            "\"aws-default\" and \"alibaba-oidc\" are tried here with the role of whoever runs this; \
+             the functions have one of their own",
+        );
+    }
     for queue in &stack.queues {
         let (live, dead) = (queue.live.message_count(), queue.dead_letters.message_count());
         let what = format!("{} queue", queue.function);
@@ -56,6 +63,17 @@ pub(super) async fn check(
             None
         }
     }
+}
+
+/// Whether the keys of an end depend on who asks.
+fn has_own_keys(job: &Job) -> bool {
+    let source = match &job.source {
+        SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
+        SourceSpec::Folder(_) => None,
+    };
+    let is_own =
+        |place: &&_| matches!(place, Credentials::AwsDefault | Credentials::AlibabaOidc { .. });
+    source.into_iter().chain([&job.target.credentials]).any(|place| is_own(&place))
 }
 
 /// A stack may be used while it is updated, and not before it was created or once it is being deleted.

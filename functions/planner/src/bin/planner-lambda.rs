@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
     };
-    run_planner(around, Box::new(planner))
+    run_planner(&around, Box::new(planner))
 }
 
 fn planner(parts: Parts) -> Planner {

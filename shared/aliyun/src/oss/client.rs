@@ -14,7 +14,7 @@ use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
     Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
-    RetryPolicy,
+    RetryPolicy, are_replaced,
 };
 
 use crate::oss::error::refusal;
@@ -240,13 +240,12 @@ impl OssClient {
     }
 }
 
-/// Whether temporary credentials that were refused are replaced by others.
+/// Whether credentials that were refused are replaced by others.
 async fn renews(signer: Option<(&Arc<dyn CredentialsProvider>, Arc<Credentials>)>) -> bool {
-    let Some((provider, refused)) = signer.filter(|(_, refused)| refused.token.is_some()) else {
-        return false;
-    };
-    provider.expired(&refused);
-    provider.credentials().await.is_ok_and(|now| now != refused)
+    match signer {
+        Some((provider, refused)) => are_replaced(&**provider, &refused).await,
+        None => false,
+    }
 }
 
 /// 3 to 63 of `a-z0-9-`, no hyphen at either end (OSS manual, "Bucket naming").

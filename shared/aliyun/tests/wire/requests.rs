@@ -37,21 +37,31 @@ async fn an_anonymous_request_is_not_signed() {
     assert!(!request.head.contains("authorization") && !request.head.contains("x-oss-"));
 }
 
-/// Gives the next token once the last is refused.
-struct Renewing(AtomicU64);
+/// Gives the next token, or the next key, once the last is refused.
+struct Renewing {
+    number: AtomicU64,
+    is_temporary: bool,
+}
+
+impl Renewing {
+    fn new(is_temporary: bool) -> Arc<Self> {
+        Arc::new(Self { number: AtomicU64::new(1), is_temporary })
+    }
+}
 
 #[async_trait::async_trait]
 impl CredentialsProvider for Renewing {
     async fn credentials(&self) -> Result<Arc<Credentials>, PortError> {
+        let number = self.number.load(Ordering::Relaxed);
         Ok(Arc::new(Credentials {
-            access_key: "ak".to_owned(),
+            access_key: if self.is_temporary { "ak".to_owned() } else { format!("ak-{number}") },
             secret_key: "sk".to_owned(),
-            token: Some(format!("token-{}", self.0.load(Ordering::Relaxed))),
+            token: self.is_temporary.then(|| format!("token-{number}")),
         }))
     }
 
     fn expired(&self, _refused: &Credentials) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.number.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -60,7 +70,7 @@ async fn an_expired_token_is_renewed_and_does_not_condemn_the_account() {
     let expired = || refusal("403 Forbidden", "SecurityTokenExpired");
     let off = || ok(&[], "<VersioningConfiguration/>");
     let server = Scripted::start([expired(), off(), expired()]).await;
-    let client = client_of(&server, Some(Arc::new(Renewing(AtomicU64::new(1)))));
+    let client = client_of(&server, Some(Renewing::new(true)));
     let key = Key::from("k");
     client.bucket_versioning().await.unwrap();
     let tokens: Vec<_> = server
@@ -77,6 +87,17 @@ async fn an_expired_token_is_renewed_and_does_not_condemn_the_account() {
     let fixed = self::client(&server).bucket_info().await.unwrap_err();
     assert_eq!(fixed.kind, ErrorKind::AccountRefused, "there is no other token to be had");
     assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_was_exchanged_where_it_is_kept_does_not_condemn_the_account() {
+    let unknown = refusal("403 Forbidden", "InvalidAccessKeyId");
+    let server = Scripted::start([unknown, ok(&[], "<VersioningConfiguration/>")]).await;
+    let client = client_of(&server, Some(Renewing::new(false)));
+    client.bucket_versioning().await.unwrap();
+    let received = server.received();
+    assert!(received[0].header("authorization").unwrap().contains("ak-1"));
+    assert!(received[1].header("authorization").unwrap().contains("ak-2"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use ossferry_core::job::Job;
 use ossferry_ledger::HandlerError;
 use ossferry_ledger::ids::{JobName, PassRef};
@@ -28,8 +29,11 @@ impl<W: PassMaker> Passes<'_, W> {
             return Err(HandlerError { is_transient: false, message });
         }
         let (mut answer, mut failures) = (SweepAnswer::default(), Vec::new());
+        let mut left = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         for row in jobs {
-            match self.in_time(self.sweep_job(&row)).await {
+            let swept = self.in_time(left, self.sweep_job(&row).boxed()).await;
+            left = left.saturating_sub(1);
+            match swept {
                 Ok(swept) => answer.swept.extend(swept),
                 Err(error) => {
                     tracing::error!(job = %row.name, %error, "sweep");
