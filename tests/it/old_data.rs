@@ -165,7 +165,14 @@ fn requests() -> Requests {
     Requests {
         source: [("GetObject".to_owned(), 3)].into(),
         target: [("PutObject".to_owned(), 3)].into(),
+        ..Requests::default()
     }
+}
+
+/// The same where a host bills.
+fn billed() -> Requests {
+    let host = [("PutItem".to_owned(), 4), ("write-units".to_owned(), 60)].into();
+    Requests { host, ..requests() }
 }
 
 fn sum() -> Sum {
@@ -337,6 +344,11 @@ fn every_row_of_every_version_is_read() {
     let settled = SliceRow { state: SliceState::Settled, ..slice_row() };
     check_row(tested, "directory", &DirectoryRow::of(&settled).unwrap());
     check_row(tested, "task", &task_row());
+    let sum = Sum { requests: billed(), ..sum() };
+    check_row(tested, "task-billed", &TaskRow { sum: sum.clone(), ..task_row() });
+    let walked = Walked { requests: billed(), ..walked() };
+    let billed_slice = SliceRow { walked, settled_sum: sum, ..slice_row() };
+    check_row(tested, "slice-billed", &billed_slice);
     check_row(tested, "list", &ListRow { fence: 4, entries: 2 });
     check_row(tested, "upload", &upload_row());
     let part = PartResult {
