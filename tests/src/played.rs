@@ -142,13 +142,13 @@ impl PlayedFunctions {
 
 impl Shared {
     async fn deliver(&self, function: Function, wait: Duration) -> Option<Message> {
-        let (queue, handler) = &self.stations[function as usize];
+        let (queue, function) = &self.stations[function as usize];
         let received = queue.receive(1, INVOCATION * 2, wait).await.unwrap_or_default();
         let delivery = received.into_iter().next()?;
         let message = Message::from_text(&delivery.body).ok()?;
         let deadline = self.ledger.now().plus(INVOCATION);
         let owner = format!("played/{:016x}", fastrand::u64(..));
-        let handled = handler.work(&message, &Invocation { owner, deadline }).await.ok()?;
+        let handled = function.work(&message, &Invocation { owner, deadline }).await.ok()?;
         if let Handled::Later(delay) = handled {
             let again = Outgoing { body: delivery.body, delay };
             let sent = queue.send(&[again]).await.expect("the queue answers");

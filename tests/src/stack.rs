@@ -1,4 +1,4 @@
-//! A stack on AWS for one test: queues and outputs made by CloudFormation in [`Ministack`], the table in
+//! A stack on AWS for one test: queues and outputs made by `CloudFormation` in [`Ministack`], the table in
 //! Amazon's own [`DynamoDbLocal`], keys in Secrets Manager and Systems Manager.
 
 use std::collections::HashMap;

@@ -126,7 +126,7 @@ pub(crate) enum CommandError {
     StackIncomplete {
         /// Its name.
         stack: String,
-        /// As CloudFormation says.
+        /// As `CloudFormation` says.
         status: String,
         /// Names of outputs.
         missing: String,

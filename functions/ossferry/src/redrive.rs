@@ -41,11 +41,8 @@ struct Counts {
 impl Counts {
     fn sentence(&self) -> String {
         let Self { returned, deleted, left, of_others } = self;
-        let mut text = format!("{returned} returned, {deleted} deleted, {left} left");
-        if *of_others > 0 {
-            text.push_str(&format!(", {of_others} of other jobs"));
-        }
-        text
+        let ours = format!("{returned} returned, {deleted} deleted, {left} left");
+        if *of_others > 0 { format!("{ours}, {of_others} of other jobs") } else { ours }
     }
 }
 

@@ -125,7 +125,7 @@ struct SweepAnswer {
 }
 
 impl AwsStack {
-    /// Asks CloudFormation for the stack.
+    /// Asks `CloudFormation` for the stack.
     pub(crate) async fn find(
         name: &str,
         region: Option<&str>,
@@ -217,7 +217,7 @@ impl AwsStack {
     }
 }
 
-/// CloudFormation calls a stack that is not there a mistake of the question.
+/// `CloudFormation` calls a stack that is not there a mistake of the question.
 fn no_stack(name: &str, api: &AwsApi, error: PortError) -> CommandError {
     if error.message.contains("ValidationError") {
         let (stack, region) = (name.to_owned(), api.region().to_owned());

@@ -389,7 +389,7 @@ pub enum StateSpec {
         /// A relative one begins where the command was started.
         path: String,
     },
-    /// In DynamoDB, beside the functions that a CloudFormation stack holds.
+    /// In `DynamoDB`, beside the functions that a `CloudFormation` stack holds.
     Aws {
         /// The stack's name.
         stack: String,

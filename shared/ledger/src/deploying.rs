@@ -56,13 +56,11 @@ impl Ledger {
         };
         let (_, deployed) = self
             .change_or_put::<JobRow, _>(&job_row(&name), None, |row| {
-                Ok(match row {
-                    Some(row) => row.deploy(&fresh),
-                    None => {
-                        let standing = Deployed::Standing { is_new: true, running: None };
-                        Change::Write(fresh.clone(), standing)
-                    }
-                })
+                let first = || {
+                    let standing = Deployed::Standing { is_new: true, running: None };
+                    Change::Write(fresh.clone(), standing)
+                };
+                Ok(row.map_or_else(first, |row| row.deploy(&fresh)))
             })
             .await?;
         Ok(deployed)

@@ -79,7 +79,7 @@ impl FetchCredentials for SecretCredentials {
 }
 
 impl AwsApi {
-    /// GetSecretValue: the text of a secret.
+    /// `GetSecretValue`: the text of a secret.
     async fn secret_value(&self, id: &str) -> Result<Hidden, PortError> {
         let request = json!({ "SecretId": id });
         let target = "secretsmanager.GetSecretValue";
@@ -88,7 +88,7 @@ impl AwsApi {
         text.map(Hidden).ok_or_else(|| answer.bad("the secret is not a text"))
     }
 
-    /// GetParameter: the text of a parameter, decrypted.
+    /// `GetParameter`: the text of a parameter, decrypted.
     async fn parameter_value(&self, name: &str) -> Result<Hidden, PortError> {
         let request = json!({ "Name": name, "WithDecryption": true });
         let answer =

@@ -1,4 +1,4 @@
-//! What a CloudFormation stack says of itself.
+//! What a `CloudFormation` stack says of itself.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Stack {
 }
 
 impl AwsApi {
-    /// DescribeStacks of one stack.
+    /// `DescribeStacks` of one stack.
     pub async fn describe_stack(&self, name: &str) -> Result<Stack, PortError> {
         const VERSION: &str = "2010-05-15";
         let parameters = [("StackName", name)];

@@ -27,7 +27,7 @@ impl fmt::Debug for WebIdentityToken {
 }
 
 impl AwsApi {
-    /// GetWebIdentityToken for one audience, signed by RS256. The account must have switched outbound
+    /// `GetWebIdentityToken` for one audience, signed by RS256. The account must have switched outbound
     /// federation on.
     pub async fn web_identity_token(&self, audience: &str) -> Result<WebIdentityToken, PortError> {
         const VERSION: &str = "2011-06-15";
