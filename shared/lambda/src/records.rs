@@ -35,6 +35,15 @@ const BACKOFF_MAX: Duration = Duration::from_mins(15);
 
 const BY_VISIBILITY: &str = "the message comes again when its visibility ends";
 
+/// One record of an invocation.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    record: &'a SqsRecord,
+    call: &'a Call,
+    /// From 0.
+    number: usize,
+}
+
 /// Deals with the messages of one queue.
 pub struct Desk<W> {
     /// Who works on them.
@@ -48,7 +57,7 @@ impl<W: Handler> Desk<W> {
     pub async fn handle(&self, records: &[SqsRecord], call: &Call) -> BatchAnswer {
         let handled = records.iter().enumerate().map(|(number, record)| {
             let span = logs::record_span(call, &record.message_id);
-            self.handle_one(record, call, number).instrument(span).boxed()
+            self.handle_one(Piece { record, call, number }).instrument(span).boxed()
         });
         let failures = join_all(handled).await.into_iter().zip(records);
         let failures = failures.filter(|(is_handled, _)| !is_handled);
@@ -58,11 +67,12 @@ impl<W: Handler> Desk<W> {
     }
 
     /// Whether the message may be deleted.
-    async fn handle_one(&self, record: &SqsRecord, call: &Call, number: usize) -> bool {
+    async fn handle_one(&self, piece: Piece<'_>) -> bool {
+        let Piece { record, call, .. } = piece;
         let patience = call.patience(self.workshop.ledger().now());
         let work = async {
             match Message::from_text(&record.body) {
-                Ok(message) => self.unwound(&message, record, call, number).await,
+                Ok(message) => self.unwound(&message, piece).await,
                 Err(error @ MessageError::Version(_)) => {
                     tracing::warn!(%error, "left for a newer function");
                     self.send_on(record, NEWER_DELAY).await
@@ -98,28 +108,17 @@ impl<W: Handler> Desk<W> {
 
     /// A worker that panicked holds nothing that the next call would find broken: what it had claimed
     /// stands in the ledger under its own fence.
-    async fn unwound(
-        &self,
-        message: &Message,
-        record: &SqsRecord,
-        call: &Call,
-        number: usize,
-    ) -> Result<(), HandlerError> {
+    async fn unwound(&self, message: &Message, piece: Piece<'_>) -> Result<(), HandlerError> {
         logs::note_message(&Span::current(), message);
-        let work = AssertUnwindSafe(self.work(message, record, call, number)).catch_unwind();
+        let work = AssertUnwindSafe(self.work(message, piece)).catch_unwind();
         work.await.unwrap_or_else(|_| {
             self.workshop.metrics().add(&message.pass().job, Metric::Panics, 1.0);
             Err(refused("panicked".to_owned()))
         })
     }
 
-    async fn work(
-        &self,
-        message: &Message,
-        record: &SqsRecord,
-        call: &Call,
-        number: usize,
-    ) -> Result<(), HandlerError> {
+    async fn work(&self, message: &Message, piece: Piece<'_>) -> Result<(), HandlerError> {
+        let Piece { record, call, number } = piece;
         let begun = Instant::now();
         let made = match self.workshop.of_pass(message.pass()).await? {
             Found::Worker(made) => made,

@@ -12,8 +12,8 @@ use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Ledger, Recorded};
 use tokio::time::sleep;
 
-/// Between two questions: a status reads the rows of every slice that is walked.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// Between two questions: each reads the row of every slice that is not settled.
+const ASK_AGAIN: Duration = Duration::from_secs(20);
 
 /// Splits that this environment may still make.
 #[derive(Clone, Default)]
@@ -41,11 +41,8 @@ impl Slots {
         slices_max: u32,
     ) -> Infallible {
         loop {
-            match ledger.status(pass).await {
-                Ok(status) => {
-                    self.0
-                        .store(share(slices_max.into(), status.slices_unwalked), Ordering::Relaxed);
-                }
+            match ledger.slices_unwalked(pass).await {
+                Ok(unwalked) => self.0.store(share(slices_max.into(), unwalked), Ordering::Relaxed),
                 Err(error) => tracing::debug!(%error, "count slices"),
             }
             sleep(ASK_AGAIN).await;

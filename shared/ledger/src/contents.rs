@@ -136,6 +136,17 @@ impl Ledger {
         Ok(status)
     }
 
+    /// Slices of a pass that a planner still has to walk: cheaper than [`Ledger::status`], because no
+    /// task is read.
+    pub async fn slices_unwalked(&self, pass: &PassRef) -> Result<u64> {
+        let is_unwalked = |branch: &Branch| match branch {
+            Branch::Unborn(_) => true,
+            Branch::Settled(_) => false,
+            Branch::Live(slice) => !slice.state.is_walked(),
+        };
+        Ok(self.tree(pass).await?.iter().filter(|branch| is_unwalked(branch)).count() as u64)
+    }
+
     /// The objects of a task, each with what became of it.
     pub async fn object_records(&self, task: &TaskRef, row: &TaskRow) -> Result<Vec<ObjectRecord>> {
         let objects = self.objects(task, row).await?;

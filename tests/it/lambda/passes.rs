@@ -16,6 +16,8 @@ use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::SeaweedFs;
 use serde_json::json;
 
+use super::limits::MEMORY_KIB_MAX;
+
 /// No pass of these tests takes longer.
 pub(super) const PASS_MAX: Duration = Duration::from_mins(4);
 
@@ -89,6 +91,9 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
     };
     assert!(stack.copier.log_lines().iter().any(is_about_a_task), "{}", stack.copier.log());
     assert!(stack.mappings.iter().all(|mapping| mapping.dead_letters().is_empty()));
-    println!("planner: {:?}", stack.planner.figures());
-    println!("copier: {:?}", stack.copier.figures());
+    for (name, function) in [("planner", &stack.planner), ("copier", &stack.copier)] {
+        let figures = function.figures();
+        assert!(figures.memory_kib_max <= MEMORY_KIB_MAX, "{name}: {figures:?}");
+        println!("{name}: {figures:?}");
+    }
 }
