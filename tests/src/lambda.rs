@@ -158,15 +158,20 @@ impl Function {
     /// The sum of a number that it told for watching.
     pub fn told(&self, metric: &str) -> f64 {
         let lines = self.log_lines().into_iter().filter(|line| line.get("_aws").is_some());
-        lines.filter_map(|line| line.get(metric)?.as_f64()).sum()
+        // An empty sum of floats is -0.
+        lines.filter_map(|line| line.get(metric)?.as_f64()).fold(0.0, |sum, told| sum + told)
     }
 
     /// Invokes it: in a warm environment, or in a new one.
     pub async fn invoke(&self, payload: &Value) -> Invoked {
+        self.invoke_as(&Self::new_request_id(), payload).await
+    }
+
+    /// A request id as Lambda makes them.
+    pub fn new_request_id() -> String {
         let digits = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let (a, b, c) = (&digits[..8], &digits[8..12], &digits[12..16]);
-        let id = format!("{a}-{b}-{c}-{}-{}", &digits[16..20], &digits[20..]);
-        self.invoke_as(&id, payload).await
+        format!("{a}-{b}-{c}-{}-{}", &digits[16..20], &digits[20..])
     }
 
     /// Invokes it under this request id: as Lambda does again where an asynchronous call failed.

@@ -12,13 +12,16 @@ use ossferry_ledger::rows::PassRow;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Deployment, Function, Mapping, Post};
+use super::{Deployment, Function, Invoked, Mapping, Post};
 use crate::dynamodb_local::DynamoDbLocal;
 use crate::ministack::Ministack;
 use crate::{clock, oss, seaweedfs};
 
 /// Between two looks at a pass.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// A trigger that is not answered is delivered again so often.
+const TRIGGERS_MAX: usize = 10;
 
 /// How the functions are deployed.
 #[derive(Clone, Debug)]
@@ -114,13 +117,22 @@ impl Stack {
         secrets.map(|(_, value)| value.clone()).collect()
     }
 
-    /// Triggers a pass of the job, as whoever calls the planner directly.
+    /// Triggers a pass of the job, until that is answered.
     pub async fn trigger(&self, fields: Value) -> Value {
         let mut event = json!({"job": self.job.name});
         for (name, value) in fields.as_object().cloned().unwrap_or_default() {
             event[name.as_str()] = value;
         }
-        self.planner.invoke(&event).await.answer()
+        // Lambda makes an asynchronous call that failed again, under the same id.
+        let id = Function::new_request_id();
+        for _ in 0..TRIGGERS_MAX {
+            match self.planner.invoke_as(&id, &event).await {
+                Invoked::Answered(answer) => return answer,
+                Invoked::Failed(error) => panic!("the trigger failed: {error}"),
+                Invoked::TimedOut | Invoked::Exited => {}
+            }
+        }
+        panic!("the trigger is never answered: {}", self.planner.log());
     }
 
     /// A pass of the job by its id.
