@@ -150,7 +150,7 @@ fn nothing_is_left_unfinished_and_no_file_is_a_drawer() {
 fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
     for (folder, ports) in [
         ("shared/aws", &["source"][..]),
-        ("shared/aliyun", &["queue", "source", "target"]),
+        ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
     ] {
         for port in ports {

@@ -160,7 +160,7 @@ pub fn signing_key(secret_key: &str, scope: &Scope<'_>) -> [u8; 32] {
 /// Step 3: the signature, as 64 lower-case hex digits.
 pub fn signature(signing_key: &[u8; 32], string_to_sign: &str) -> String {
     let mut text = String::with_capacity(64);
-    push_hex(&mut text, &sha256(signing_key, string_to_sign));
+    push_hex(&mut text, &sha256(signing_key, string_to_sign.as_bytes()));
     text
 }
 
