@@ -2,3 +2,4 @@
 //! answers, throttling, partial failures, clocks and credentials that are refused.
 
 mod smq;
+mod tablestore;

@@ -1,5 +1,5 @@
 //! Every adapter that speaks to a server, against the suite of its port: S3 over SeaweedFS, OSS as
-//! source and as target, Simple Message Queue as queue over their emulators.
+//! source and as target, Simple Message Queue as queue and Tablestore as table over their emulators.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use ossferry_tests::oss::{Oss, OssBucket};
 use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::{self, SeaweedFs};
 use ossferry_tests::smq::Smq;
+use ossferry_tests::tablestore::Tablestore;
 use smq_tablestore_emulator::smq::QueueAttributes;
 
 struct SeaweedFixture {
@@ -103,4 +104,10 @@ ossferry_conformance::conformance!(smq_as_queue, queue, {
     let smq = Smq::start(clock::system()).await;
     let queue = Box::new(smq.queue("tasks", QueueAttributes::default(), BodyEncoding::Base64));
     (smq, queue)
+});
+
+ossferry_conformance::conformance!(tablestore_as_table, table, {
+    let tablestore = Tablestore::start().await;
+    let table = Box::new(tablestore.table());
+    (tablestore, table)
 });

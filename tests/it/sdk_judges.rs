@@ -6,6 +6,7 @@ use std::process::Stdio;
 use ossferry_tests::clock;
 use ossferry_tests::fixtures::{built, installed, root};
 use ossferry_tests::smq::{self, Smq};
+use ossferry_tests::tablestore::{self, Tablestore};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Duration, timeout};
@@ -71,4 +72,12 @@ async fn aliyun_mns_sdk_takes_the_emulator_for_smq() {
     let smq = Smq::start(clock::system()).await;
     let place = ["--endpoint", &smq.endpoint(), "--queue", "judged"];
     judge("judge_mns.py", &[&place[..], &smq::ACCOUNT_ARGUMENTS].concat()).await;
+}
+
+#[tokio::test]
+async fn tablestore_takes_the_emulator_for_tablestore_by_v2_and_v4() {
+    let tablestore = Tablestore::start().await;
+    let (endpoint, region) = (tablestore.endpoint(), tablestore::REGION);
+    let place = ["--endpoint", &endpoint, "--instance", tablestore::INSTANCE, "--region", region];
+    judge("judge_tablestore.py", &[&place[..], &smq::ACCOUNT_ARGUMENTS].concat()).await;
 }

@@ -18,9 +18,9 @@ pub enum Fault {
     },
     /// Executed, and the connection is closed in place of an answer.
     AnswerLost,
-    /// Executed, and a byte of the answer's body is another.
+    /// Tablestore: executed, and a byte of the answer's body is another.
     AnswerDamaged,
-    /// Executed, but the messages of these indexes are not taken.
+    /// SMQ: executed, but the messages of these indexes are not taken.
     MessagesRefused(Vec<usize>),
 }
 

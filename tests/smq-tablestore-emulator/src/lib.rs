@@ -8,8 +8,10 @@ mod account;
 mod faults;
 mod serving;
 pub mod smq;
+pub mod tablestore;
 
 pub use account::Account;
 pub use faults::{AnswerLost, Fault, Faults};
 pub use oss_emulator::RunningEmulator;
 pub use smq::SmqEmulator;
+pub use tablestore::TablestoreEmulator;
