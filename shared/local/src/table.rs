@@ -20,9 +20,6 @@ const KEY_BYTES_MAX: usize = 512;
 /// Blob bytes after which a page of rows ends early: a page of large rows must fit memory.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 
-/// Attributes of a number are counted as this many bytes.
-const INTEGER_BYTES: usize = 8;
-
 /// Rows of a [`Database`].
 #[derive(Clone)]
 pub struct SqliteTable {
@@ -216,19 +213,7 @@ fn check_size(row: &Row) -> Result<(), PortError> {
     if row.partition.len() > KEY_BYTES_MAX || row.sort.len() > KEY_BYTES_MAX {
         return refused(format!("a key column is longer than {KEY_BYTES_MAX} bytes"));
     }
-    let attributes: usize = row
-        .attributes
-        .iter()
-        .map(|(name, value)| {
-            name.len()
-                + match value {
-                    Value::Text(text) => text.len(),
-                    Value::Integer(_) => INTEGER_BYTES,
-                }
-        })
-        .sum();
-    let blob = row.blob.as_ref().map_or(0, Bytes::len);
-    let bytes = row.partition.len() + row.sort.len() + attributes + blob;
+    let bytes = row.bytes();
     if bytes > ROW_BYTES_MAX {
         return refused(format!("{bytes} bytes are more than the {ROW_BYTES_MAX} of a row"));
     }

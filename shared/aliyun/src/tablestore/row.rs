@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use ossferry_core::ports::{Condition, Row, Value};
 use prost::Message as _;
 
@@ -28,9 +27,6 @@ const KEY_BYTES_MAX: usize = 1_024;
 
 /// Columns that one request writes.
 const COLUMNS_MAX: usize = 1_024;
-
-/// A number counts as this many bytes.
-const INTEGER_BYTES: usize = 8;
 
 /// The key of a row, or a bound of a range. No text is before every other.
 pub(crate) fn key_of(partition: &str, sort: &str) -> PlainRow {
@@ -111,26 +107,13 @@ pub(crate) fn condition_of(condition: Condition) -> (messages::Condition, i64) {
     }
 }
 
-/// What a row takes, keys and names included.
-pub(crate) fn bytes_of(row: &Row) -> usize {
-    let attributes = row.attributes.iter().map(|(name, value)| {
-        name.len()
-            + match value {
-                Value::Text(text) => text.len(),
-                Value::Integer(_) => INTEGER_BYTES,
-            }
-    });
-    let blob = row.blob.as_ref().map_or(0, Bytes::len);
-    row.partition.len() + row.sort.len() + attributes.sum::<usize>() + blob
-}
-
 /// Why the service cannot hold a row.
 pub(crate) fn objection(row: &Row, row_bytes_max: usize) -> Option<String> {
     let keys = [&row.partition, &row.sort];
     if keys.iter().any(|key| key.is_empty() || key.len() > KEY_BYTES_MAX) {
         return Some(format!("a key column is empty or longer than {KEY_BYTES_MAX} bytes"));
     }
-    let bytes = bytes_of(row);
+    let bytes = row.bytes();
     if bytes > row_bytes_max {
         return Some(format!("{bytes} bytes are more than the {row_bytes_max} of a row"));
     }
@@ -156,6 +139,7 @@ fn is_column_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     fn row() -> Row {
         let attributes = [
@@ -204,8 +188,8 @@ mod tests {
         for held in [long_key, many, Row { sort: String::new(), ..row() }].iter().chain(&unnamed) {
             assert!(objection(held, 1 << 20).is_some(), "{:?}", held.attributes.keys().next());
         }
-        assert!(objection(&row(), bytes_of(&row())).is_none());
-        assert!(objection(&row(), bytes_of(&row()) - 1).is_some());
+        assert!(objection(&row(), row().bytes()).is_none());
+        assert!(objection(&row(), row().bytes() - 1).is_some());
         assert_eq!(objection(&named("_name9"), 100), None);
     }
 }

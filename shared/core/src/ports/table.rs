@@ -30,6 +30,24 @@ pub struct Row {
     pub blob: Option<Bytes>,
 }
 
+/// Attributes of a number are counted as this many bytes.
+const INTEGER_BYTES: usize = 8;
+
+impl Row {
+    /// Bytes that the row takes as every table counts them: keys, names and values.
+    pub fn bytes(&self) -> usize {
+        let attributes = self.attributes.iter().map(|(name, value)| {
+            name.len()
+                + match value {
+                    Value::Text(text) => text.len(),
+                    Value::Integer(_) => INTEGER_BYTES,
+                }
+        });
+        let blob = self.blob.as_ref().map_or(0, Bytes::len);
+        self.partition.len() + self.sort.len() + attributes.sum::<usize>() + blob
+    }
+}
+
 /// When a row may be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Condition {
