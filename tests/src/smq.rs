@@ -1,12 +1,17 @@
 //! Queues of Simple Message Queue for one test, over the emulator.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use ossferry_aliyun::SmqQueue;
 use ossferry_aliyun::smq::{BodyEncoding, SmqOptions};
+use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
-use ossferry_http::{Credentials, Endpoint, Lane, LaneOptions, RetryPolicy, StaticCredentials};
+use ossferry_http::{
+    Credentials, CredentialsProvider, Endpoint, Lane, LaneOptions, RetryPolicy, StaticCredentials,
+};
 use smq_tablestore_emulator::smq::QueueAttributes;
 use smq_tablestore_emulator::{Account, Faults, RunningEmulator, SmqEmulator};
 
@@ -38,6 +43,32 @@ pub fn credentials() -> Credentials {
         access_key: ACCESS_KEY.to_owned(),
         secret_key: SECRET_KEY.to_owned(),
         token: Some(TOKEN.to_owned()),
+    }
+}
+
+/// Signs with these, always.
+pub fn signing(credentials: Credentials) -> Arc<dyn CredentialsProvider> {
+    Arc::new(StaticCredentials::new(credentials))
+}
+
+/// Credentials of a function whose token has run out: others come once they were refused.
+#[derive(Debug, Default)]
+pub struct RunOut {
+    is_renewed: AtomicBool,
+}
+
+#[async_trait]
+impl CredentialsProvider for RunOut {
+    async fn credentials(&self) -> Result<Arc<Credentials>, PortError> {
+        let mut credentials = credentials();
+        if !self.is_renewed.load(Ordering::SeqCst) {
+            credentials.token = Some("run out".to_owned());
+        }
+        Ok(Arc::new(credentials))
+    }
+
+    fn expired(&self, _refused: &Credentials) {
+        self.is_renewed.store(true, Ordering::SeqCst);
     }
 }
 
@@ -79,7 +110,7 @@ impl Smq {
     /// A queue that is made with these attributes, as the product reaches it.
     pub fn queue(&self, name: &str, attributes: QueueAttributes, body: BodyEncoding) -> SmqQueue {
         self.emulator.create_queue(name, attributes);
-        self.reach(name, body, &credentials(), crate::clock::system())
+        self.reach(name, body, signing(credentials()), crate::clock::system())
     }
 
     /// A queue that may be there, for whoever signs so by this clock.
@@ -87,14 +118,14 @@ impl Smq {
         &self,
         name: &str,
         body: BodyEncoding,
-        credentials: &Credentials,
+        credentials: Arc<dyn CredentialsProvider>,
         clock: Clock,
     ) -> SmqQueue {
         SmqQueue::new(SmqOptions {
             lane: Lane::new(&LaneOptions::default()),
             endpoint: Endpoint::parse(&self.endpoint()).expect("an endpoint"),
             queue: name.to_owned(),
-            credentials: Arc::new(StaticCredentials::new(credentials.clone())),
+            credentials,
             clock,
             retry: quick_retry(),
             body,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use ossferry_aliyun::TablestoreTable;
 use ossferry_aliyun::tablestore::TablestoreOptions;
 use ossferry_core::time::Clock;
-use ossferry_http::{Credentials, Endpoint, Lane, LaneOptions, StaticCredentials};
+use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions};
 use smq_tablestore_emulator::tablestore::Instance;
 use smq_tablestore_emulator::{Faults, RunningEmulator, TablestoreEmulator};
 
 use crate::clock;
-use crate::smq::{account, credentials, quick_retry};
+use crate::smq::{account, credentials, quick_retry, signing};
 
 /// The emulator's region.
 pub const REGION: &str = "cn-hangzhou";
@@ -55,18 +55,23 @@ impl Tablestore {
 
     /// The table as the product reaches it.
     pub fn table(&self) -> TablestoreTable {
-        self.reach(TABLE, &credentials(), clock::system())
+        self.reach(TABLE, signing(credentials()), clock::system())
     }
 
     /// A table that may be there, for whoever signs so by this clock.
-    pub fn reach(&self, table: &str, credentials: &Credentials, clock: Clock) -> TablestoreTable {
+    pub fn reach(
+        &self,
+        table: &str,
+        credentials: Arc<dyn CredentialsProvider>,
+        clock: Clock,
+    ) -> TablestoreTable {
         TablestoreTable::new(TablestoreOptions {
             lane: Lane::new(&LaneOptions::default()),
             endpoint: Endpoint::parse(&self.endpoint()).expect("an endpoint"),
             instance: INSTANCE.to_owned(),
             region: REGION.to_owned(),
             table: table.to_owned(),
-            credentials: Arc::new(StaticCredentials::new(credentials.clone())),
+            credentials,
             clock,
             retry: quick_retry(),
         })

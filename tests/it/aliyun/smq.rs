@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_aliyun::SmqQueue;
@@ -6,7 +7,7 @@ use ossferry_core::error::{Conclusion, ErrorKind};
 use ossferry_core::ports::{Delivery, Outgoing, Queue};
 use ossferry_http::Credentials;
 use ossferry_tests::clock::{self, SteppedClock, system_now};
-use ossferry_tests::smq::{Smq, credentials};
+use ossferry_tests::smq::{RunOut, Smq, credentials, signing};
 use smq_tablestore_emulator::Fault;
 use smq_tablestore_emulator::smq::{DeadLetters, QueueAttributes};
 
@@ -86,7 +87,7 @@ async fn what_was_handed_out_without_an_answer_comes_again_when_its_time_is_over
     let now = SteppedClock::at(system_now());
     let smq = Smq::start(now.clock()).await;
     smq.emulator().create_queue("tasks", hiding());
-    let queue = smq.reach("tasks", BodyEncoding::Base64, &credentials(), now.clock());
+    let queue = smq.reach("tasks", BodyEncoding::Base64, signing(credentials()), now.clock());
     let _ = queue.send(&messages(1)).await.expect("sent");
     smq.faults().on_next("BatchReceiveMessage", Fault::AnswerLost);
     assert!(receive(&queue).await.is_empty(), "it is hidden");
@@ -169,7 +170,7 @@ async fn a_message_handed_out_too_often_stands_among_the_dead_letters() {
     smq.emulator().create_queue("dead", hiding());
     smq.emulator()
         .create_queue("tasks", QueueAttributes { dead_letters: Some(letters), ..hiding() });
-    let reach = |name| smq.reach(name, BodyEncoding::Base64, &credentials(), now.clock());
+    let reach = |name| smq.reach(name, BodyEncoding::Base64, signing(credentials()), now.clock());
     let (tasks, dead) = (reach("tasks"), reach("dead"));
     let _ = tasks.send(&messages(1)).await.expect("sent");
     for count in [1, 2] {
@@ -204,10 +205,20 @@ async fn plain_bodies_come_back_byte_for_byte() {
 async fn a_clock_that_is_wrong_by_an_hour_is_set_right() {
     let smq = Smq::start(clock::system()).await;
     smq.emulator().create_queue("tasks", hiding());
-    let late = std::sync::Arc::new(|| system_now().minus(Duration::from_hours(1)));
-    let queue = smq.reach("tasks", BodyEncoding::Base64, &credentials(), late);
+    let late = Arc::new(|| system_now().minus(Duration::from_hours(1)));
+    let queue = smq.reach("tasks", BodyEncoding::Base64, signing(credentials()), late);
     assert!(queue.send(&messages(1)).await.expect("sent").refused.is_empty());
     assert_eq!(receive(&queue).await.len(), 1);
+}
+
+#[tokio::test]
+async fn credentials_that_have_run_out_are_renewed() {
+    let smq = Smq::start(clock::system()).await;
+    smq.emulator().create_queue("tasks", hiding());
+    let credentials = Arc::new(RunOut::default());
+    let queue = smq.reach("tasks", BodyEncoding::Base64, credentials, clock::system());
+    assert!(queue.send(&messages(1)).await.expect("sent").refused.is_empty());
+    assert_eq!(smq.emulator().messages("tasks"), 1);
 }
 
 #[tokio::test]
@@ -220,7 +231,8 @@ async fn a_refused_account_is_final_and_its_secret_is_not_told() {
         (Credentials { secret_key: "other".to_owned(), ..good.clone() }, "SignatureDoesNotMatch"),
         (Credentials { token: Some("other".to_owned()), ..good.clone() }, "InvalidSecurityToken"),
     ] {
-        let queue = smq.reach("tasks", BodyEncoding::Base64, &wrong, clock::system());
+        let queue =
+            smq.reach("tasks", BodyEncoding::Base64, signing(wrong.clone()), clock::system());
         let error = queue.send(&messages(1)).await.expect_err("refused");
         assert_eq!(
             (error.kind, error.is_transient()),
@@ -230,7 +242,7 @@ async fn a_refused_account_is_final_and_its_secret_is_not_told() {
         assert!(error.message.contains(code), "{error}");
         assert!(!error.to_string().contains(&wrong.secret_key), "{error}");
     }
-    let absent = smq.reach("absent", BodyEncoding::Base64, &good, clock::system());
+    let absent = smq.reach("absent", BodyEncoding::Base64, signing(good), clock::system());
     let error = absent.receive(1, LONG, Duration::ZERO).await.expect_err("no such queue");
     assert!(error.message.contains("QueueNotExist") && !error.is_transient(), "{error}");
 }

@@ -8,7 +8,7 @@ use ossferry_core::ports::{Condition, Row, Table, Value, Written};
 use ossferry_http::Credentials;
 use ossferry_tests::clock::{self, system_now};
 use ossferry_tests::fixtures::root;
-use ossferry_tests::smq::credentials;
+use ossferry_tests::smq::{RunOut, credentials, signing};
 use ossferry_tests::tablestore::{TABLE, Tablestore};
 use smq_tablestore_emulator::Fault;
 
@@ -140,6 +140,14 @@ async fn an_endpoint_that_takes_no_v4_is_signed_for_by_v2() {
 }
 
 #[tokio::test]
+async fn credentials_that_have_run_out_are_renewed() {
+    let tablestore = Tablestore::start().await;
+    let table = tablestore.reach(TABLE, Arc::new(RunOut::default()), clock::system());
+    assert_eq!(put(&table, 0).await.expect("put row"), Written::Done(1));
+    assert_eq!(tablestore.faults().count("PutRow"), 2);
+}
+
+#[tokio::test]
 async fn a_refused_account_is_final_and_its_secret_is_not_told() {
     let tablestore = Tablestore::start().await;
     let good = credentials();
@@ -150,13 +158,13 @@ async fn a_refused_account_is_final_and_its_secret_is_not_told() {
         (Credentials { secret_key: "other-secret".to_owned(), ..good.clone() }, 2),
     ] {
         let before = tablestore.faults().count("PutRow");
-        let table = tablestore.reach(TABLE, &wrong, clock::system());
+        let table = tablestore.reach(TABLE, signing(wrong.clone()), clock::system());
         let error = put(&table, 0).await.expect_err("refused");
         assert_eq!((error.kind, error.is_transient()), (ErrorKind::AccountRefused, false));
         assert!(!error.to_string().contains(&wrong.secret_key), "{error}");
         assert_eq!(tablestore.faults().count("PutRow"), before + requests, "{error}");
     }
-    let absent = tablestore.reach("absent", &good, clock::system());
+    let absent = tablestore.reach("absent", signing(good), clock::system());
     let error = put(&absent, 0).await.expect_err("no such table");
     assert!(error.message.contains("OTSObjectNotExist") && !error.is_transient(), "{error}");
 }
@@ -165,7 +173,7 @@ async fn a_refused_account_is_final_and_its_secret_is_not_told() {
 async fn a_clock_that_is_wrong_by_an_hour_is_set_right() {
     let tablestore = Tablestore::start().await;
     let early = Arc::new(|| system_now().plus(Duration::from_hours(1)));
-    let table = tablestore.reach(TABLE, &credentials(), early);
+    let table = tablestore.reach(TABLE, signing(credentials()), early);
     assert_eq!(put(&table, 0).await.expect("put row"), Written::Done(1));
     assert_eq!(tablestore.faults().count("PutRow"), 2);
     assert_eq!(put(&table, 1).await.expect("put row"), Written::Done(2));

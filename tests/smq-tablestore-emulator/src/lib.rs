@@ -6,6 +6,7 @@
 
 mod account;
 mod faults;
+mod refusal;
 mod serving;
 pub mod smq;
 pub mod tablestore;

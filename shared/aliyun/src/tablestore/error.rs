@@ -109,11 +109,21 @@ pub(crate) fn refusal(
 mod tests {
     use super::*;
 
+    type Case = (u16, &'static str, &'static str, ErrorKind, Conclusion);
+
+    fn check(cases: &[Case]) {
+        for (status, code, sentence, kind, conclusion) in cases {
+            let code = Some(*code).filter(|code| !code.is_empty());
+            let found = classify(StatusCode::from_u16(*status).unwrap(), code, Some(sentence));
+            assert_eq!(found, (*kind, *conclusion), "{status} {code:?} {sentence}");
+        }
+    }
+
     #[test]
     fn each_answer_has_one_meaning() {
         use Conclusion as C;
         use ErrorKind as K;
-        for (status, code, sentence, kind, conclusion) in [
+        check(&[
             (
                 403,
                 "OTSConditionCheckFail",
@@ -140,6 +150,23 @@ mod tests {
             (500, "OTSInternalServerError", "", K::ServerError, C::Unknown),
             (503, "OTSServerUnavailable", "Server is not available.", K::ServerError, C::Unknown),
             (408, "OTSRequestTimeout", "Request timeout.", K::Timeout, C::NotDone),
+            (413, "OTSRequestBodyTooLarge", "", K::Unsupported, C::Refused),
+            (400, "OTSOutOfRowSizeLimit", "", K::Unsupported, C::Refused),
+            (400, "OTSParameterInvalid", "Invalid table name: 'x'.", K::Other, C::Refused),
+            (404, "OTSObjectNotExist", "Requested table does not exist.", K::Other, C::Refused),
+            (502, "", "", K::ServerError, C::Unknown),
+            (503, "", "", K::ServerError, C::Unknown),
+            (429, "", "", K::Throttled, C::NotDone),
+            (403, "", "", K::AccessDenied, C::Refused),
+            (418, "", "", K::Other, C::Refused),
+        ]);
+    }
+
+    #[test]
+    fn each_cause_of_a_refused_account_is_told_apart() {
+        use Conclusion as C;
+        use ErrorKind as K;
+        check(&[
             (403, "OTSAuthFailed", "Signature mismatch.", K::AccountRefused, C::Refused),
             (403, "OTSAuthFailed", "The AccessKeyID is disabled.", K::AccountRefused, C::Refused),
             (
@@ -171,9 +198,6 @@ mod tests {
                 C::Refused,
             ),
             (403, "OTSNoPermissionAccess", "", K::AccessDenied, C::Refused),
-            (413, "OTSRequestBodyTooLarge", "", K::Unsupported, C::Refused),
-            (400, "OTSOutOfRowSizeLimit", "", K::Unsupported, C::Refused),
-            (400, "OTSParameterInvalid", "Invalid table name: 'x'.", K::Other, C::Refused),
             (
                 400,
                 "OTSParameterInvalid",
@@ -181,18 +205,7 @@ mod tests {
                 K::AccountRefused,
                 C::Refused,
             ),
-            (404, "OTSObjectNotExist", "Requested table does not exist.", K::Other, C::Refused),
-            (502, "", "", K::ServerError, C::Unknown),
-            (503, "", "", K::ServerError, C::Unknown),
-            (429, "", "", K::Throttled, C::NotDone),
-            (403, "", "", K::AccessDenied, C::Refused),
-            (418, "", "", K::Other, C::Refused),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            let code = Some(code).filter(|code| !code.is_empty());
-            let found = classify(status, code, Some(sentence));
-            assert_eq!(found, (kind, conclusion), "{status} {code:?} {sentence}");
-        }
+        ]);
     }
 
     #[test]

@@ -1,36 +1,12 @@
 //! What SMQ refuses, with its codes (manual, "Error codes", 2026).
 
-use std::borrow::Cow;
+use crate::refusal::refusals;
 
-/// A request that is refused, or one message of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) code: &'static str,
-    pub(crate) message: Cow<'static, str>,
-}
+pub(crate) use crate::refusal::Refusal;
 
-impl Refusal {
-    pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message: Cow::Borrowed(message) }
-    }
-
-    /// As a test wants it.
-    pub(crate) fn scripted(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self::new(status, code, message)
-    }
-
-    /// An argument that is out of its range.
-    pub(crate) fn out_of_range(name: &str, low: u64, high: u64) -> Self {
-        let message = format!("The value of {name} should between {low} and {high}.");
-        Self { message: Cow::Owned(message), ..INVALID_ARGUMENT }
-    }
-}
-
-macro_rules! refusals {
-    ($($name:ident $status:literal $code:literal $message:literal;)*) => {
-        $(pub(crate) const $name: Refusal = Refusal::new($status, $code, $message);)*
-    };
+/// An argument that is out of its range.
+pub(crate) fn out_of_range(name: &str, low: u64, high: u64) -> Refusal {
+    INVALID_ARGUMENT.because(format!("The value of {name} should between {low} and {high}."))
 }
 
 refusals! {

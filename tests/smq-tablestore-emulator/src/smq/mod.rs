@@ -81,14 +81,12 @@ impl SmqEmulator {
     async fn handle(&self, parts: &Parts, body: Bytes) -> Result<Answer, AnswerLost> {
         let read = auth::checked(parts, &body, &self.shared.account, (self.shared.clock)())
             .and_then(|()| Request::read(parts, &body));
-        let (operation, fault) = match &read {
-            Ok(request) => (request.operation, self.shared.faults.take(request.operation)),
-            Err(_) => ("", None),
-        };
+        let fault =
+            read.as_ref().ok().and_then(|request| self.shared.faults.take(request.operation));
         let answer = match (read, &fault) {
             (Err(refusal), _) => Err(refusal),
             (Ok(_), Some(Fault::Refused { status, code, message })) => {
-                Err(Refusal::scripted(*status, code, message))
+                Err(Refusal::new(*status, code, message))
             }
             (Ok(request), fault) => {
                 let untaken = match fault {
@@ -101,7 +99,7 @@ impl SmqEmulator {
         if matches!(fault, Some(Fault::AnswerLost)) {
             return Err(AnswerLost);
         }
-        let mut answer = answer.unwrap_or_else(|refusal| answers::refusal(&refusal, operation));
+        let mut answer = answer.unwrap_or_else(|refusal| answers::refusal(&refusal));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=utf-8"));
         headers.insert("x-mns-version", HeaderValue::from_static("2015-06-06"));

@@ -7,7 +7,7 @@ use http::request::Parts;
 use oss_emulator::xml::{Element, elements};
 use ossferry_http::percent::{Plus, decode};
 
-use crate::smq::errors::{INVALID_URL, MALFORMED_XML, Refusal};
+use crate::smq::errors::{INVALID_URL, MALFORMED_XML, Refusal, out_of_range};
 
 /// A request, read.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Request {
 /// A number in its range.
 pub(crate) fn in_range(name: &str, text: &str, low: u64, high: u64) -> Result<u64, Refusal> {
     let number = text.trim().parse().ok().filter(|number| (low..=high).contains(number));
-    number.ok_or_else(|| Refusal::out_of_range(name, low, high))
+    number.ok_or_else(|| out_of_range(name, low, high))
 }
 
 fn query(raw: &str) -> Option<BTreeMap<String, String>> {

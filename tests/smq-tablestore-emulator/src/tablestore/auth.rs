@@ -11,7 +11,7 @@ use crate::account::is_of_now;
 use crate::tablestore::Instance;
 use crate::tablestore::errors::{
     BODY_DIGEST, INSTANCE_NOT_FOUND, Refusal, SIGNATURE_MISMATCH, TOKEN_MISMATCH,
-    UNKNOWN_ACCESS_KEY,
+    UNKNOWN_ACCESS_KEY, missing, parameter, skewed,
 };
 
 /// With what the answer is signed.
@@ -33,10 +33,10 @@ pub(crate) fn checked(
     now: Timestamp,
 ) -> Result<Signer, Refusal> {
     let headers = &parts.headers;
-    let needed = |name: &'static str| text(headers, name).ok_or_else(|| Refusal::missing(name));
+    let needed = |name: &'static str| text(headers, name).ok_or_else(|| missing(name));
     let account = &instance.account;
     if needed("x-ots-apiversion")? != API_VERSION {
-        return Err(Refusal::parameter("Unsupported API version.".to_owned()));
+        return Err(parameter("Unsupported API version."));
     }
     if needed("x-ots-instancename")? != instance.name {
         return Err(INSTANCE_NOT_FOUND);
@@ -49,7 +49,7 @@ pub(crate) fn checked(
     }
     let date = needed("x-ots-date")?;
     let time = Timestamp::from_rfc3339(date)
-        .ok_or_else(|| Refusal::parameter(format!("Invalid date format: {date}.")))?;
+        .ok_or_else(|| parameter(format!("Invalid date format: {date}.")))?;
     let (signing_key, signed, expected) = match text(headers, "x-ots-signaturev4") {
         Some(signed) if instance.takes_v4 => {
             let (day, region) = (needed("x-ots-signdate")?, needed("x-ots-signregion")?);
@@ -71,7 +71,7 @@ pub(crate) fn checked(
         return Err(SIGNATURE_MISMATCH);
     }
     if !is_of_now(time, now) {
-        return Err(Refusal::skewed(date));
+        return Err(skewed(date));
     }
     if needed("x-ots-contentmd5")? != content_md5(body) {
         return Err(BODY_DIGEST);

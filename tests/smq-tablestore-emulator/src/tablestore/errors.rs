@@ -1,41 +1,23 @@
 //! What Tablestore refuses, with its codes and sentences (manual, "Error codes", 2026).
 
-use std::borrow::Cow;
+use crate::refusal::refusals;
 
-/// A request that is refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) code: &'static str,
-    pub(crate) message: Cow<'static, str>,
+pub(crate) use crate::refusal::Refusal;
+
+/// A parameter that is refused in these words.
+pub(crate) fn parameter(message: impl Into<String>) -> Refusal {
+    INVALID_MESSAGE.because(message.into())
 }
 
-impl Refusal {
-    pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message: Cow::Borrowed(message) }
-    }
-
-    /// A parameter that is refused in these words.
-    pub(crate) fn parameter(message: String) -> Self {
-        Self { status: 400, code: "OTSParameterInvalid", message: Cow::Owned(message) }
-    }
-
-    /// A clock that is too far off.
-    pub(crate) fn skewed(date: &str) -> Self {
-        let message = format!("Mismatch between system time and x-ots-date: {date}.");
-        Self { status: 403, code: "OTSAuthFailed", message: Cow::Owned(message) }
-    }
-
-    /// A header without which no request is taken.
-    pub(crate) fn missing(header: &str) -> Self {
-        Self::parameter(format!("Missing header: '{header}'."))
-    }
+/// A clock that is too far off.
+pub(crate) fn skewed(date: &str) -> Refusal {
+    let message = format!("Mismatch between system time and x-ots-date: {date}.");
+    SIGNATURE_MISMATCH.because(message)
 }
 
-macro_rules! refusals {
-    ($($name:ident $status:literal $code:literal $message:literal;)*) => {
-        $(pub(crate) const $name: Refusal = Refusal::new($status, $code, $message);)*
-    };
+/// A header without which no request is taken.
+pub(crate) fn missing(header: &str) -> Refusal {
+    parameter(format!("Missing header: '{header}'."))
 }
 
 refusals! {

@@ -8,7 +8,7 @@ use ossferry_aliyun::tablestore::plain_buffer::{Cell, CellValue};
 use prost::Message;
 
 use crate::tablestore::errors::{
-    CONDITION_CHECK_FAIL, INVALID_MESSAGE, Refusal, UNSUPPORTED_CONDITION,
+    CONDITION_CHECK_FAIL, INVALID_MESSAGE, Refusal, UNSUPPORTED_CONDITION, parameter,
 };
 
 /// Refuses a write whose condition does not hold of the row that stands, if one does.
@@ -22,7 +22,7 @@ pub(crate) fn check(condition: &Condition, standing: Option<&[Cell]>) -> Result<
     } else if existence == RowExistence::Ignore as i32 {
         true
     } else {
-        return Err(Refusal::parameter(format!("Invalid row-existence expectation: {existence}.")));
+        return Err(parameter(format!("Invalid row-existence expectation: {existence}.")));
     };
     let holds = match &condition.column_condition {
         Some(filter) => passes(filter.clone(), standing.unwrap_or_default())?,

@@ -11,7 +11,7 @@ use prost::Message;
 
 use crate::tablestore::TablestoreEmulator;
 use crate::tablestore::errors::{
-    BODY_TOO_LARGE, INVALID_MESSAGE, INVALID_ROW, Refusal, TABLE_NOT_EXIST,
+    BODY_TOO_LARGE, INVALID_MESSAGE, INVALID_ROW, Refusal, TABLE_NOT_EXIST, parameter,
 };
 use crate::tablestore::filter;
 use crate::tablestore::rows::check_cells;
@@ -40,7 +40,7 @@ impl TablestoreEmulator {
             "PutRow" => self.put_row(read(body)?, now).map(|answer| answer.encode_to_vec()),
             "GetRow" => self.get_row(read(body)?).map(|answer| answer.encode_to_vec()),
             "GetRange" => self.get_range(read(body)?).map(|answer| answer.encode_to_vec()),
-            _ => Err(Refusal::parameter(format!("Unsupported operation: '{operation}'."))),
+            _ => Err(parameter(format!("Unsupported operation: '{operation}'."))),
         }
     }
 
@@ -80,7 +80,7 @@ impl TablestoreEmulator {
     fn get_range(&self, request: GetRangeRequest) -> Result<GetRangeResponse, Refusal> {
         require_versions(request.max_versions)?;
         if request.direction != FORWARD {
-            return Err(Refusal::parameter("Only FORWARD is emulated.".to_owned()));
+            return Err(parameter("Only FORWARD is emulated."));
         }
         let tables = self.tables();
         let table = tables.get(&request.table_name).ok_or(TABLE_NOT_EXIST)?;
@@ -88,14 +88,14 @@ impl TablestoreEmulator {
         let end = table.key(&one_row(request.exclusive_end_primary_key)?.key, true)?;
         if start >= end {
             let text = "Begin key must less than end key in FORWARD";
-            return Err(Refusal::parameter(text.to_owned()));
+            return Err(parameter(text));
         }
         let limit = match request.limit {
             None => PAGE_ROWS_MAX,
             Some(limit) => usize::try_from(limit)
                 .ok()
                 .filter(|limit| *limit > 0)
-                .ok_or_else(|| Refusal::parameter("The limit must be greater than 0.".to_owned()))?
+                .ok_or_else(|| parameter("The limit must be greater than 0."))?
                 .min(PAGE_ROWS_MAX),
         };
         let (mut rows, mut bytes, mut next) = (Vec::new(), 0, None);
@@ -129,9 +129,9 @@ fn one_row(bytes: Bytes) -> Result<PlainRow, Refusal> {
 /// The service refuses reads that say nothing of versions.
 fn require_versions(max_versions: Option<i32>) -> Result<(), Refusal> {
     let is_said = max_versions.is_some_and(|versions| versions > 0);
-    is_said.then_some(()).ok_or_else(|| {
-        Refusal::parameter("No version condition is specified while querying row.".to_owned())
-    })
+    is_said
+        .then_some(())
+        .ok_or_else(|| parameter("No version condition is specified while querying row."))
 }
 
 fn chosen(cells: &[Cell], columns: &[String]) -> Vec<Cell> {

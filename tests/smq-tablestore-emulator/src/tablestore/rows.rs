@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use ossferry_aliyun::tablestore::plain_buffer::{Cell, CellValue, PlainRow};
 
-use crate::tablestore::errors::{INVALID_KEY, Refusal, TOO_MANY_COLUMNS};
+use crate::tablestore::errors::{INVALID_KEY, Refusal, TOO_MANY_COLUMNS, parameter};
 
 /// Bytes of a value of a key column.
 const KEY_BYTES_MAX: usize = 1_024;
@@ -50,13 +50,11 @@ impl HeldTable {
             return Err(INVALID_KEY);
         }
         let parts = columns.iter().map(|(name, value)| match value {
-            CellValue::Text(text) if text.len() > KEY_BYTES_MAX => {
-                Err(Refusal::parameter(format!(
-                    "The length of primary key column: '{name}' exceeds the MaxLength: \
+            CellValue::Text(text) if text.len() > KEY_BYTES_MAX => Err(parameter(format!(
+                "The length of primary key column: '{name}' exceeds the MaxLength: \
                      {KEY_BYTES_MAX} with CurrentLength: {}.",
-                    text.len()
-                )))
-            }
+                text.len()
+            ))),
             CellValue::Text(text) => Ok(KeyPart::Text(text.clone())),
             CellValue::Least if is_bound => Ok(KeyPart::Least),
             CellValue::Greatest if is_bound => Ok(KeyPart::Greatest),
@@ -104,10 +102,10 @@ pub(crate) fn check_cells(row: &PlainRow) -> Result<(), Refusal> {
     }
     if row.is_deletion {
         let text = "Invalid request of put/update row: unexpected RowDeleteMarker in request.";
-        return Err(Refusal::parameter(text.to_owned()));
+        return Err(parameter(text));
     }
     for Cell { name, value, change, .. } in &row.cells {
-        let refused = |text: String| Err(Refusal::parameter(text));
+        let refused = |text: String| Err(parameter(text));
         if !is_column_name(name) {
             return refused(format!("Invalid column name: '{name}'."));
         }
