@@ -52,7 +52,7 @@ pub struct Drive {
     rng: fastrand::Rng,
     mishaps: Mishaps,
     invocations: u64,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Drive {
@@ -67,7 +67,20 @@ impl Drive {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(folder.path().join("state.sqlite"), clock.clock());
-        let table: Arc<dyn Table> = Arc::new(database.expect("a new database").table());
+        let table = Arc::new(database.expect("a new database").table());
+        let drive = Self::over(table, job, (source, target), clock, fates, weather);
+        Self { _folder: Some(folder), ..drive }
+    }
+
+    /// The same over another table.
+    pub fn over(
+        table: Arc<dyn Table>,
+        job: Job,
+        (source, target): (Arc<dyn Source>, Arc<dyn Target>),
+        clock: &SteppedClock,
+        fates: &Fates,
+        weather: Weather,
+    ) -> Self {
         let post = || Post::new(clock.clock()).refusing(weather.refused, weather.seed);
         let posts = [post(), post()];
         let ledger = |table: Arc<dyn Table>, queues: [Arc<dyn Queue>; 2]| {
@@ -111,7 +124,7 @@ impl Drive {
             rng: fastrand::Rng::with_seed(weather.seed),
             mishaps: Mishaps::default(),
             invocations: 0,
-            _folder: folder,
+            _folder: None,
         }
     }
 

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use ossferry_aliyun::{OssSource, OssTarget};
 use ossferry_core::job::Job;
 use ossferry_core::key::Key;
-use ossferry_core::ports::{Source, Target};
+use ossferry_core::ports::{Source, Table, Target};
 use ossferry_http::{LaneOptions, RetryPolicy};
 use std::time::Duration;
 
@@ -152,6 +152,12 @@ impl World {
     /// The job at work, with nothing that goes wrong by itself.
     pub fn drive(&self) -> Drive {
         self.drive_under(&Fates::kind(), Weather::default())
+    }
+
+    /// The job at work over another table.
+    pub fn drive_over(&self, table: Arc<dyn Table>) -> Drive {
+        let (job, ends) = (self.job.clone(), (self.source(), self.target()));
+        Drive::over(table, job, ends, &self.clock, &Fates::kind(), Weather::default())
     }
 
     /// The job at work, under these fates of its ports and this weather.

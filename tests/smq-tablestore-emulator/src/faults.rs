@@ -31,6 +31,7 @@ pub struct Faults(Arc<Mutex<Script>>);
 #[derive(Debug, Default)]
 struct Script {
     waiting: Vec<(String, Fault)>,
+    regular: Vec<(String, u64, Fault)>,
     seen: BTreeMap<String, u64>,
 }
 
@@ -38,6 +39,11 @@ impl Faults {
     /// Puts a fault on the next request of an operation that has none yet.
     pub fn on_next(&self, operation: &str, fault: Fault) {
         self.script().waiting.push((operation.to_owned(), fault));
+    }
+
+    /// Puts a fault on every so manieth request of an operation.
+    pub fn on_every(&self, operation: &str, nth: u64, fault: Fault) {
+        self.script().regular.push((operation.to_owned(), nth, fault));
     }
 
     /// How many requests of an operation came.
@@ -48,9 +54,17 @@ impl Faults {
     /// Counts a request and takes its fault.
     pub(crate) fn take(&self, operation: &str) -> Option<Fault> {
         let mut script = self.script();
-        *script.seen.entry(operation.to_owned()).or_default() += 1;
-        let place = script.waiting.iter().position(|(waiting, _)| waiting == operation)?;
-        Some(script.waiting.remove(place).1)
+        let seen = script.seen.entry(operation.to_owned()).or_default();
+        *seen += 1;
+        let count = *seen;
+        if let Some(place) = script.waiting.iter().position(|(waiting, _)| waiting == operation) {
+            return Some(script.waiting.remove(place).1);
+        }
+        let regular = script.regular.iter();
+        regular
+            .filter(|(of, nth, _)| of == operation && count.is_multiple_of(*nth))
+            .map(|(_, _, fault)| fault.clone())
+            .next()
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
