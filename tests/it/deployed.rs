@@ -119,7 +119,8 @@ async fn what_the_template_deploys_moves_a_bucket_and_follows_its_changes_by_sch
         ossferry.set(name, Some(&value));
     }
 
-    ossferry.run(&["deploy-job", "--job", "job.toml"]).await.expect(0);
+    let deployed = ossferry.run(&["deploy-job", "--job", "job.toml"]).await.expect(0);
+    assert!(deployed.stderr.contains("is deployed"), "{}", deployed.stderr);
     let run = ["run", "--job", "job.toml", "--json"];
     let report = ossferry.run(&run).await.expect(0).report();
     assert_eq!((report.kind.as_str(), report.listed, report.copied), ("full", 201, 201));

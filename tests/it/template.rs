@@ -1,4 +1,4 @@
-//! What `template.yaml` must say, looked at as CloudFormation is given it.
+//! What `template.yaml` must say, looked at as `CloudFormation` is given it.
 
 mod policies;
 mod watching;

@@ -1,6 +1,6 @@
 //! The built functions, deployed to ministack by the real SAM CLI as `template.yaml` says.
 //!
-//! Where ministack is not AWS: it holds no role to its policies, wants numbers where CloudFormation hands
+//! Where ministack is not AWS: it holds no role to its policies, wants numbers where `CloudFormation` hands
 //! down text, does not tell a schedule's event its planned time, and its table loses no update but is not
 //! Amazon's: functions and commands are sent to Amazon's own.
 
@@ -46,7 +46,7 @@ impl DeployedStack {
         let tables = DynamoDbLocal::shared();
         // The functions are processes of ministack's own, and see its variables.
         let variables = [("AWS_ENDPOINT_URL_DYNAMODB", tables.endpoint())];
-        let ministack = Ministack::start_with(variables);
+        let ministack = Ministack::start_with(&variables);
         ministack.fresh_queue().await;
         let folder = tempfile::tempdir().expect("a folder");
         let name = format!("tests-{:08x}", fastrand::u32(..));
@@ -107,7 +107,7 @@ impl DeployedStack {
         command
     }
 
-    /// Says again by a number what CloudFormation hands down as text.
+    /// Says again by a number what `CloudFormation` hands down as text.
     async fn count_by_numbers(&self) {
         let mappings = self.call("lambda", "list_event_source_mappings", &json!({})).await;
         for mapping in mappings["EventSourceMappings"].as_array().expect("mappings") {
@@ -119,7 +119,7 @@ impl DeployedStack {
         }
     }
 
-    /// Does what EventBridge does when the time of a schedule has come: hands its event to the function
+    /// Does what `EventBridge` does when the time of a schedule has come: hands its event to the function
     /// and waits for nothing.
     pub async fn fire(&self, schedule: &str, planned: &str) {
         let schedules = self.call("scheduler", "list_schedules", &json!({})).await;

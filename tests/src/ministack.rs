@@ -26,11 +26,11 @@ impl Ministack {
 
     /// A server of its own. Panics where it is not installed.
     pub fn start() -> Self {
-        Self::start_with([])
+        Self::start_with(&[])
     }
 
     /// [`Ministack::start`] with these variables, which its functions see too.
-    pub fn start_with<const COUNT: usize>(variables: [(&str, String); COUNT]) -> Self {
+    pub fn start_with(variables: &[(&str, String)]) -> Self {
         let [port] = free_ports();
         let prepared = Prepared::new("ministack");
         let prepared =
