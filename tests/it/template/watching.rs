@@ -85,7 +85,7 @@ fn dashboard_metrics() -> Vec<Vec<Value>> {
         let mut above: Vec<Value> = Vec::new();
         for metric in widget["properties"]["metrics"].as_array().unwrap() {
             let mut metric = metric.as_array().unwrap().clone();
-            metric.retain(|part| part.is_string());
+            metric.retain(Value::is_string);
             if metric.is_empty() {
                 continue;
             }
