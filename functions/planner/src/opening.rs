@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_large_object_is_shared_by_the_workers_and_a_range_fits_a_task() {
-        let limits = Limits { workers: 4, task_seconds: 60, ..Limits::default() };
+        let limits =
+            Limits { workers: 4, task_seconds: 60, part_bytes: 16 << 20, ..Limits::default() };
         for (bytes, parts_per_range, ranges) in
             [(65 << 20, 1, 5), (1 << 30, 8, 8), (100 << 30, 64, 100), (5 << 40, 5, 2_000)]
         {

@@ -61,7 +61,7 @@ async fn a_large_object_is_opened_once_and_all_its_ranges_are_written() {
     assert_eq!(upload.requests.target["InitiateMultipartUpload"], 1);
     let ranges = world.ledger.ranges(&task, &upload).await.unwrap();
     let parts: u32 = ranges.iter().map(|range| range.parts).sum();
-    assert_eq!((parts, ranges.len() as u64), (13, upload.ranges));
+    assert_eq!((parts, ranges.len() as u64), (7, upload.ranges));
     let script = world.target.script.lock().unwrap();
     assert_eq!(script.initiated.len(), 1);
     let remembered = ("ossferry-source".to_owned(), format!("s-large-{LARGE}"));
