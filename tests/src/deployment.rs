@@ -70,7 +70,9 @@ impl DeployedStack {
             .arg(built_template())
             .args(["--stack-name", &self.name, "--resolve-s3", "--no-confirm-changeset"])
             .args(["--capabilities", "CAPABILITY_IAM", "--no-progressbar"])
-            .args(["--config-file", "none.toml", "--parameter-overrides"])
+            .arg("--config-file")
+            .arg(root().join("samconfig.toml"))
+            .arg("--parameter-overrides")
             .args(parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")));
         said(command).await;
     }
