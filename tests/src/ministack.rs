@@ -38,6 +38,8 @@ impl Ministack {
         let server = prepared
             .with("BIND_HOST", "127.0.0.1")
             .with("GATEWAY_PORT", port.to_string())
+            // Its functions see its variables, and find it by this one.
+            .with("AWS_ENDPOINT_URL", format!("http://{}", loopback(port)))
             // It would listen on a port that another server of another test may have.
             .with("IOT_MTLS_ENABLED", "0")
             .start(loopback(port), fixtures::installed("ministack"), [""; 0]);
