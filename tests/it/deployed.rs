@@ -136,7 +136,7 @@ async fn what_the_template_deploys_moves_a_bucket_and_follows_its_changes_by_sch
     assert_eq!((report.listed, report.skipped, report.copied), (202, 199, 3));
     look(&stack, &report.pass, &oss, &objects).await;
     stack.fire("Sweep", PLANNED).await;
-    let passes = ["inspect", "passes", "--job", "job.toml", "--json"];
+    let passes = ["inspect", "--job", "job.toml", "passes", "--json"];
     let passes = ossferry.run(&passes).await.expect(0);
     assert_eq!(passes.stdout.lines().count(), 2, "{}", passes.stdout);
     for queue in ["PlannerDeadLetterQueueUrl", "CopierDeadLetterQueueUrl"] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
 use ossferry_core::meter::Meter;
 use ossferry_core::ports::Queue;
@@ -91,8 +91,10 @@ async fn serve<W>(
         let answer = work(event.payload, &call).instrument(span).await;
         bill.count(begun.elapsed());
         logs::print(&workshop.metrics().take_lines(now()));
-        answer.inspect_err(|error| {
+        answer.map_err(|error| {
             tracing::error!(request_id = call.request_id, %error, "invocation failed");
+            // Lambda would show the type of the box that carries it.
+            Diagnostic { error_type: "ossferry".to_owned(), error_message: error.to_string() }
         })
     };
     Runtime::new(service_fn(answer)).run().await

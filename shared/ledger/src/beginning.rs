@@ -201,6 +201,8 @@ impl Ledger {
             }
             passes.push(index);
         }
+        // Rows are ordered by id. One that a schedule planned names an earlier time than it was begun at.
+        passes.sort_by_key(|index| index.began);
         Ok(passes)
     }
 
