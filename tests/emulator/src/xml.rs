@@ -22,7 +22,7 @@ pub struct XmlWriter {
 }
 
 impl XmlWriter {
-    /// Begins a document. `encode_urls`: [`XmlWriter::name`] percent-encodes.
+    /// Begins a document. `encode_urls`: keys, prefixes and the like are percent-encoded.
     pub fn new(encode_urls: bool) -> Self {
         let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
         Self { text, encode_urls }
