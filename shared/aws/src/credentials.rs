@@ -1,7 +1,6 @@
 //! Credentials from where AWS's own tools keep them.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -74,7 +73,7 @@ impl FetchCredentials for Chain {
                 token: found.session_token().map(str::to_owned),
             },
             // Keys in files and variables are as long as the process: looked up once.
-            ends_at: Some(found.expiry().map_or(Timestamp::MAX, timestamp)),
+            ends_at: Some(found.expiry().map_or(Timestamp::MAX, Timestamp::from)),
         })
     }
 }
@@ -83,11 +82,6 @@ fn provider_config(region: &str) -> ProviderConfig {
     ProviderConfig::without_region()
         .with_region(Some(Region::new(region.to_owned())))
         .with_behavior_version(Some(behavior_version()))
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Says which step failed, by the SDK's own words. They name files, profiles and addresses, never
