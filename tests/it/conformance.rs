@@ -1,10 +1,11 @@
 //! Every adapter that speaks to a server, against the suite of its port: S3 over SeaweedFS, OSS as
-//! source and as target over the emulator.
+//! source and as target, Simple Message Queue as queue and Tablestore as table over their emulators.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ossferry_aliyun::smq::BodyEncoding;
 use ossferry_conformance::source::SourceFixture;
 use ossferry_core::key::Key;
 use ossferry_core::object::ObjectHeaders;
@@ -13,6 +14,9 @@ use ossferry_tests::clock;
 use ossferry_tests::oss::{Oss, OssBucket};
 use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::{self, SeaweedFs};
+use ossferry_tests::smq::Smq;
+use ossferry_tests::tablestore::Tablestore;
+use smq_tablestore_emulator::smq::QueueAttributes;
 
 struct SeaweedFixture {
     bucket: S3Bucket,
@@ -94,4 +98,16 @@ ossferry_conformance::conformance!(oss_as_target, target, {
     let oss = Oss::start(clock::system()).await;
     let target = Box::new(oss.target().target());
     (oss, target)
+});
+
+ossferry_conformance::conformance!(smq_as_queue, queue, {
+    let smq = Smq::start(clock::system()).await;
+    let queue = Box::new(smq.queue("tasks", QueueAttributes::default(), BodyEncoding::Base64));
+    (smq, queue)
+});
+
+ossferry_conformance::conformance!(tablestore_as_table, table, {
+    let tablestore = Tablestore::start().await;
+    let table = Box::new(tablestore.table());
+    (tablestore, table)
 });

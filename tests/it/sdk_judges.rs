@@ -1,8 +1,12 @@
-//! The official Python SDKs judge the emulator as a program: every operation there and back.
+//! The official Python SDKs judge the emulators, that of OSS as a program: every operation there and
+//! back.
 
 use std::process::Stdio;
 
+use ossferry_tests::clock;
 use ossferry_tests::fixtures::{built, installed, root};
+use ossferry_tests::smq::{self, Smq};
+use ossferry_tests::tablestore::{self, Tablestore};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Duration, timeout};
@@ -29,13 +33,20 @@ async fn emulator(folder: &std::path::Path) -> (Child, String) {
     (child, endpoint)
 }
 
-async fn judge(script: &str) {
+async fn judge_oss(script: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (_emulator, endpoint) = emulator(folder.path()).await;
+    let account = ["--access-key", "judge", "--secret-key", "secret-of-the-judge"];
+    let place = ["--endpoint", &endpoint, "--bucket", "judged", "--region", "cn-hangzhou"];
+    judge(script, &[&place[..], &account].concat()).await;
+}
+
+/// Runs a judge to its end, and wants it content.
+async fn judge(script: &str, arguments: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
     let output = Command::new(installed("python"))
         .arg(root().join("tests/sdk").join(script))
-        .args(["--endpoint", &endpoint, "--bucket", "judged", "--access-key", "judge"])
-        .args(["--secret-key", "secret-of-the-judge", "--region", "cn-hangzhou"])
+        .args(arguments)
         .current_dir(folder.path())
         .kill_on_drop(true)
         .output();
@@ -48,10 +59,25 @@ async fn judge(script: &str) {
 
 #[tokio::test]
 async fn alibabacloud_oss_v2_takes_the_emulator_for_oss() {
-    judge("judge_oss_v2.py").await;
+    judge_oss("judge_oss_v2.py").await;
 }
 
 #[tokio::test]
 async fn oss2_takes_the_emulator_for_oss_by_v1_and_v4() {
-    judge("judge_oss2.py").await;
+    judge_oss("judge_oss2.py").await;
+}
+
+#[tokio::test]
+async fn aliyun_mns_sdk_takes_the_emulator_for_smq() {
+    let smq = Smq::start(clock::system()).await;
+    let place = ["--endpoint", &smq.endpoint(), "--queue", "judged"];
+    judge("judge_mns.py", &[&place[..], &smq::ACCOUNT_ARGUMENTS].concat()).await;
+}
+
+#[tokio::test]
+async fn tablestore_takes_the_emulator_for_tablestore_by_v2_and_v4() {
+    let tablestore = Tablestore::start().await;
+    let (endpoint, region) = (tablestore.endpoint(), tablestore::REGION);
+    let place = ["--endpoint", &endpoint, "--instance", tablestore::INSTANCE, "--region", region];
+    judge("judge_tablestore.py", &[&place[..], &smq::ACCOUNT_ARGUMENTS].concat()).await;
 }

@@ -27,17 +27,19 @@ SPECIAL_KEYS = [
 DOT_KEYS = ["../x", "a/../b", "a/./b", "./y"]
 
 
-def parse_arguments(description):
+def parse_arguments(description, place="bucket"):
+    """Who asks where. `place` is what the service keeps things in."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--endpoint", default=os.environ.get("OSS_ENDPOINT"))
-    parser.add_argument("--bucket", default=os.environ.get("OSS_BUCKET"))
+    parser.add_argument(f"--{place}", default=os.environ.get("OSS_BUCKET"))
     parser.add_argument("--access-key", default=os.environ.get("OSS_ACCESS_KEY"))
     parser.add_argument("--secret-key", default=os.environ.get("OSS_SECRET_KEY"))
+    parser.add_argument("--security-token", default=os.environ.get("OSS_SECURITY_TOKEN"))
     parser.add_argument("--region", default=os.environ.get("OSS_REGION", "cn-hangzhou"))
     arguments = parser.parse_args()
     missing = [
         name
-        for name in ("endpoint", "bucket", "access_key", "secret_key")
+        for name in ("endpoint", place, "access_key", "secret_key")
         if not getattr(arguments, name)
     ]
     if missing:

@@ -2,6 +2,7 @@
 //!
 //! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
+//! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
 //! - [`billed`]: a table that counts what AWS would bill.
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
@@ -29,5 +30,7 @@ pub mod s3;
 pub mod seaweedfs;
 pub mod seeds;
 pub mod simulation;
+pub mod smq;
+pub mod tablestore;
 pub mod wire;
 pub mod world;

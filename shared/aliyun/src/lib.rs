@@ -1,8 +1,19 @@
-//! Alibaba Cloud: OSS as target and as source.
+//! Alibaba Cloud: OSS as target and as source, Simple Message Queue as queue, Tablestore as
+//! table.
 
+mod account;
+mod mac;
 pub mod oss;
+mod queue;
+mod sentence;
+pub mod smq;
 mod source;
+mod table;
+pub mod tablestore;
 mod target;
+mod xml;
 
+pub use queue::SmqQueue;
 pub use source::OssSource;
+pub use table::TablestoreTable;
 pub use target::OssTarget;

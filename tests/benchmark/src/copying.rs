@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::ciphers;
 use crate::contestants::{Ours, Peer, Wire, check_installed, floor};
 use crate::ends::{Ends, Origin};
 use crate::figures::{Bound, Figures, Goal, Table};
@@ -124,6 +125,7 @@ async fn large(ends: &Ends, origin: &Origin, runs: usize) -> Result<Vec<Goal>, B
 
 async fn tls(ends: &Ends, origin: &Origin, runs: usize) -> Result<Vec<Goal>, Box<dyn Error>> {
     let mut tallies: [Tally; 3] = Default::default();
+    let mut alone = Figures::default();
     for _ in 0..runs {
         for (tally, wire) in tallies.iter_mut().zip([Wire::Plain, Wire::Tls]) {
             let ours = Ours::new(ends, origin, LARGE_IN_FLIGHT, wire).await?;
@@ -131,10 +133,12 @@ async fn tls(ends: &Ends, origin: &Origin, runs: usize) -> Result<Vec<Goal>, Box
         }
         let cost = copied_by(Peer::Rclone, ends, origin, LARGE_IN_FLIGHT, Wire::Tls).await?;
         tallies[2].take(&cost);
+        alone.push(seconds(ciphers::both_ways(1 << 30)?));
     }
     println!("\nTLS at both ends: the same objects, {runs} runs, median [least-greatest]");
     let names = ["ossferry, plain", "ossferry, TLS", "rclone, TLS"];
     println!("{}", table_of_bytes(&names, &tallies, origin));
+    println!("  AES-128-GCM alone, both ways: {alone} CPU s/GiB");
     let ratio = tallies[1].cpu.median() / tallies[0].cpu.median();
     Ok(vec![goal("TLS: CPU against our own without", ratio, Bound::AtMost(2.0))])
 }

@@ -1,6 +1,7 @@
 //! What a copy and a plan cost, as ratios against peers and limits measured in the same run: times
 //! of one machine say nothing of another, and shared machines are noisy.
 
+mod ciphers;
 mod contestants;
 mod copying;
 mod ends;

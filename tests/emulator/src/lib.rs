@@ -34,7 +34,7 @@ mod server;
 mod storage;
 mod storage_class;
 mod tagging;
-mod xml;
+pub mod xml;
 
 use std::io;
 use std::net::SocketAddr;

@@ -16,34 +16,41 @@ pub(crate) fn url_encoded(bytes: &[u8]) -> String {
 }
 
 /// Writes one document, front to back.
-pub(crate) struct XmlWriter {
+pub struct XmlWriter {
     text: String,
     encode_urls: bool,
 }
 
 impl XmlWriter {
     /// Begins a document. `encode_urls`: [`XmlWriter::name`] percent-encodes.
-    pub(crate) fn new(encode_urls: bool) -> Self {
+    pub fn new(encode_urls: bool) -> Self {
         let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
         Self { text, encode_urls }
     }
 
     /// An element around what `inside` writes.
-    pub(crate) fn within(&mut self, tag: &str, inside: impl FnOnce(&mut Self)) {
+    pub fn within(&mut self, tag: &str, inside: impl FnOnce(&mut Self)) {
         let _ = write!(self.text, "<{tag}>");
         inside(self);
         let _ = write!(self.text, "</{tag}>");
     }
 
+    /// The root element of a namespace around what `inside` writes.
+    pub fn within_namespace(&mut self, tag: &str, namespace: &str, inside: impl FnOnce(&mut Self)) {
+        let _ = write!(self.text, "<{tag} xmlns=\"{namespace}\">");
+        inside(self);
+        let _ = write!(self.text, "</{tag}>");
+    }
+
     /// An element that holds text.
-    pub(crate) fn text(&mut self, tag: &str, value: &str) {
+    pub fn text(&mut self, tag: &str, value: &str) {
         let _ = write!(self.text, "<{tag}>");
         push_escaped(&mut self.text, value);
         let _ = write!(self.text, "</{tag}>");
     }
 
     /// An element that holds a number or another plain value.
-    pub(crate) fn value(&mut self, tag: &str, value: impl std::fmt::Display) {
+    pub fn value(&mut self, tag: &str, value: impl std::fmt::Display) {
         let _ = write!(self.text, "<{tag}>{value}</{tag}>");
     }
 
@@ -62,7 +69,7 @@ impl XmlWriter {
     }
 
     /// The document.
-    pub(crate) fn finish(self) -> String {
+    pub fn finish(self) -> String {
         self.text
     }
 }
@@ -84,19 +91,19 @@ fn push_escaped(out: &mut String, value: &str) {
 
 /// An element of a request body, in the order in which elements end.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Element {
+pub struct Element {
     /// Names from the root, joined with `/`.
-    pub(crate) path: String,
+    pub path: String,
     /// Its own text, entities resolved. Empty where it holds elements.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// The body is not XML that OSS would read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub struct Malformed;
 
 /// Every element of a request body. White space around text is dropped only between elements.
-pub(crate) fn elements(body: &[u8]) -> Result<Vec<Element>, Malformed> {
+pub fn elements(body: &[u8]) -> Result<Vec<Element>, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
     let mut reader = Reader::from_str(text);
     let (mut found, mut path, mut texts) = (Vec::new(), String::new(), Vec::new());

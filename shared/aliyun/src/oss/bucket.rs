@@ -7,7 +7,7 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_http::{retry, retry_while};
 
 use crate::oss::client::{Call, OssClient};
-use crate::oss::xml::{unreadable, walk};
+use crate::xml::{unreadable, walk};
 
 /// Attempts of the first question that may end without a connection.
 const CONNECTIONS_MAX: u32 = 3;

@@ -1,30 +1,27 @@
 //! Signs requests and sends them down the lane.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue, Method};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Addressing;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
-use ossferry_core::time::{Clock, Timestamp};
+use ossferry_core::time::Clock;
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
     Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
     RetryPolicy,
 };
 
+use crate::account::{CorrectedClock, Signer, mended, no_header_text};
 use crate::oss::error::refusal;
 use crate::oss::sign::{self, Scope, Signable, SigningKeys, UNSIGNED_PAYLOAD};
 
 /// The longest answer that is read whole: a thousand keys of 1,023 bytes, encoded threefold.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 << 20;
-
-/// A clock that is wrong by less than this is not what the service complained of.
-const SKEW_MILLIS: i64 = 60_000;
 
 /// A bucket and how to reach it.
 pub struct OssOptions {
@@ -60,8 +57,7 @@ struct Shared {
     /// `/`, or `/bucket/`.
     path_start: String,
     keys: SigningKeys,
-    /// What the service's clock is ahead of ours, in milliseconds.
-    clock_offset: AtomicI64,
+    clock: CorrectedClock,
 }
 
 /// One request, before it is signed.
@@ -102,8 +98,9 @@ impl OssClient {
         } else {
             (options.endpoint.under(bucket).ok_or_else(refused)?, "/".to_owned())
         };
-        let (keys, clock_offset) = (SigningKeys::default(), AtomicI64::new(0));
-        let shared = Shared { options, endpoint, path_start, keys, clock_offset };
+        let clock = CorrectedClock::new(Arc::clone(&options.clock));
+        let keys = SigningKeys::default();
+        let shared = Shared { options, endpoint, path_start, keys, clock };
         Ok(Self { shared: Arc::new(shared), meter: Arc::default() })
     }
 
@@ -129,15 +126,13 @@ impl OssClient {
         // Signed after the wait for a place: a signature is good for 15 minutes.
         let permit = options.lane.admit().await;
         let signer = match &options.credentials {
-            Some(provider) => Some((provider, provider.credentials().await?)),
+            Some(provider) => Some(Signer::of(provider).await?),
             None => None,
         };
         let mut headers = std::mem::take(&mut call.headers);
-        if let Some((_, credentials)) = &signer {
-            self.sign(&call, &mut headers, credentials).map_err(|_| {
-                let message = format!("{operation}: the credentials are no header text");
-                PortError::new(ErrorKind::AccountRefused, message)
-            })?;
+        if let Some(signer) = &signer {
+            self.sign(&call, &mut headers, &signer.credentials)
+                .map_err(|_| no_header_text(operation))?;
         }
         let request = LaneRequest {
             operation,
@@ -152,40 +147,13 @@ impl OssClient {
             return Ok(response);
         }
         let their_time = response.date();
-        let mut error = refusal(operation, response).await;
-        let mended = match error.kind {
-            ErrorKind::ClockSkew if self.corrects_clock(their_time) => {
-                "the clock's offset is now corrected"
-            }
-            ErrorKind::AccountRefused if renews(signer).await => "the credentials are now renewed",
-            _ => return Err(error),
-        };
-        // No longer what concerns every object: the next attempt is another request.
-        error.kind = ErrorKind::Other;
-        error.message.extend([", ", mended]);
-        Err(error.concluding(Conclusion::NotDone))
+        let error = refusal(operation, response).await;
+        Err(mended(error, &self.shared.clock, their_time, signer.as_ref()).await)
     }
 
     /// [`OssClient::send`], and the whole body of the answer.
     pub(crate) async fn document(&self, call: Call<'_>) -> Result<Bytes, PortError> {
         self.send(call).await?.collect(DOCUMENT_BYTES_MAX).await
-    }
-
-    fn corrected_time(&self) -> Timestamp {
-        let offset = self.shared.clock_offset.load(Ordering::Relaxed);
-        Timestamp((self.shared.options.clock)().0.saturating_add(offset))
-    }
-
-    /// Takes over the service's time. Says whether that makes a difference.
-    fn corrects_clock(&self, their_time: Option<Timestamp>) -> bool {
-        let Some(theirs) = their_time else { return false };
-        let offset = theirs.0.saturating_sub((self.shared.options.clock)().0);
-        let before = self.shared.clock_offset.swap(offset, Ordering::Relaxed);
-        if offset.abs_diff(before) < SKEW_MILLIS.unsigned_abs() {
-            return false;
-        }
-        tracing::warn!(offset_millis = offset, "the local clock differs from the service's");
-        true
     }
 
     fn sign(
@@ -195,7 +163,7 @@ impl OssClient {
         credentials: &Credentials,
     ) -> Result<(), InvalidHeaderValue> {
         let options = &self.shared.options;
-        let date_time = sign::date_time(self.corrected_time());
+        let date_time = sign::date_time(self.shared.clock.now());
         let scope = Scope { date: date_time.get(..8).unwrap_or_default(), region: &options.region };
         headers.reserve(4);
         headers.insert("x-oss-content-sha256", HeaderValue::from_static(UNSIGNED_PAYLOAD));
@@ -238,15 +206,6 @@ impl OssClient {
         }
         target
     }
-}
-
-/// Whether temporary credentials that were refused are replaced by others.
-async fn renews(signer: Option<(&Arc<dyn CredentialsProvider>, Arc<Credentials>)>) -> bool {
-    let Some((provider, refused)) = signer.filter(|(_, refused)| refused.token.is_some()) else {
-        return false;
-    };
-    provider.expired(&refused);
-    provider.credentials().await.is_ok_and(|now| now != refused)
 }
 
 /// 3 to 63 of `a-z0-9-`, no hyphen at either end (OSS manual, "Bucket naming").

@@ -6,13 +6,11 @@ use http::StatusCode;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_http::{LaneResponse, asked_pause};
 
-use crate::oss::xml::walk;
+use crate::sentence;
+use crate::xml::walk;
 
 /// An error document is a few hundred bytes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
-
-/// Characters of the service's own sentence that are kept.
-const SENTENCE_CHARS_MAX: usize = 150;
 
 /// The one place where answers of OSS become our kinds (Alibaba Cloud manual, "Error codes", 2026).
 pub fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
@@ -74,19 +72,7 @@ struct Refusal {
 impl Refusal {
     /// The service's sentence in one short line; none that gives the request's key back.
     fn sentence(&self) -> Option<String> {
-        let sentence = self.sentence.as_ref()?;
-        if self.access_key.as_ref().is_some_and(|key| sentence.contains(key.as_str())) {
-            return None;
-        }
-        let words: Vec<&str> = sentence
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|word| !word.is_empty())
-            .collect();
-        let line = words.join(" ");
-        let line = line.trim_end_matches('.');
-        let cut: String = line.chars().take(SENTENCE_CHARS_MAX).collect();
-        let end = if cut.len() < line.len() { "…" } else { "" };
-        (!cut.is_empty()).then(|| format!("\"{cut}{end}\""))
+        sentence::short(self.sentence.as_deref()?, self.access_key.as_deref())
     }
 }
 
@@ -218,7 +204,7 @@ mod tests {
         assert_eq!(said(&format!("{region}{echoed}")), kept);
         assert_eq!(said(&format!("{echoed}<Message>no LTAIx here</Message>")), None);
         let long = said(&format!("<Message>{}</Message>", "ä".repeat(400))).unwrap();
-        assert_eq!(long.chars().count(), SENTENCE_CHARS_MAX + 3);
+        assert_eq!(long.chars().count(), sentence::CHARS_MAX + 3);
         assert_eq!((said(""), said("<Message> </Message>")), (None, None));
     }
 }

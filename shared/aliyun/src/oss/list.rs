@@ -11,7 +11,7 @@ use ossferry_http::xml::{Visitor, XmlError, walk};
 use ossferry_http::{ListedKeys, retry};
 
 use crate::oss::client::{Call, OssClient};
-use crate::oss::xml::{parsed, unreadable};
+use crate::xml::{parsed, unreadable};
 
 const OPERATION: &str = "ListObjectsV2";
 

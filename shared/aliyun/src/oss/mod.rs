@@ -9,7 +9,6 @@ mod multipart;
 mod object;
 pub mod sign;
 pub mod sign_v1;
-mod xml;
 
 pub use bucket::{BucketInfo, Versioning};
 pub use client::{OssClient, OssOptions};

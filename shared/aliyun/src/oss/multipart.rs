@@ -14,7 +14,7 @@ use crate::oss::client::{Call, DOCUMENT_BYTES_MAX, OssClient};
 use crate::oss::list::decoded;
 use crate::oss::metadata::{crc64_ecma, write_headers};
 use crate::oss::object::{bad, put_answer};
-use crate::oss::xml::{parsed, push_escaped, unreadable, walk};
+use crate::xml::{parsed, push_escaped, unreadable, walk};
 
 impl OssClient {
     /// InitiateMultipartUpload. An answer that was lost leaves an empty upload behind, which only the

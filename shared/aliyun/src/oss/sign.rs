@@ -7,20 +7,19 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use ossferry_core::time::Timestamp;
 use ossferry_http::Credentials;
 use ossferry_http::percent::{Slash, encode_component, push_encoded};
 use sha2::{Digest, Sha256};
 
+use crate::mac::{V4_TERMINATOR, sha256, v4_key};
+
 /// Names the algorithm in both forms.
 pub const ALGORITHM: &str = "OSS4-HMAC-SHA256";
 
 /// The only value OSS takes for `x-oss-content-sha256`: bodies are never hashed.
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-
-const TERMINATOR: &str = "aliyun_v4_request";
 
 /// A request as either side of the wire sees it: everything decoded.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +47,7 @@ pub struct Scope<'a> {
 
 impl fmt::Display for Scope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/oss/{TERMINATOR}", self.date, self.region)
+        write!(f, "{}/{}/oss/{V4_TERMINATOR}", self.date, self.region)
     }
 }
 
@@ -155,16 +154,13 @@ pub fn string_to_sign(date_time: &str, scope: &Scope<'_>, canonical_request: &[u
 
 /// Derives the key of one day and region from the secret. Costs four hashes: see [`SigningKeys`].
 pub fn signing_key(secret_key: &str, scope: &Scope<'_>) -> [u8; 32] {
-    let date = hmac(format!("aliyun_v4{secret_key}").as_bytes(), scope.date);
-    let region = hmac(&date, scope.region);
-    let product = hmac(&region, "oss");
-    hmac(&product, TERMINATOR)
+    v4_key(secret_key, scope.date, scope.region, "oss")
 }
 
 /// Step 3: the signature, as 64 lower-case hex digits.
 pub fn signature(signing_key: &[u8; 32], string_to_sign: &str) -> String {
     let mut text = String::with_capacity(64);
-    push_hex(&mut text, &hmac(signing_key, string_to_sign));
+    push_hex(&mut text, &sha256(signing_key, string_to_sign.as_bytes()));
     text
 }
 
@@ -255,12 +251,6 @@ impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKeys")
     }
-}
-
-fn hmac(key: &[u8], text: &str) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().into()
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {

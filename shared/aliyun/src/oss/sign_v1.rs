@@ -1,11 +1,7 @@
 //! OSS signature V1 (HMAC-SHA1), in the stages of its specification. Only servers that still take it
 //! need it: our own requests are signed with V4.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
-
+use crate::mac::sha1_base64;
 use crate::oss::sign::Signable;
 
 /// Query names that V1 signs: what the two official Python SDKs list (oss2 2.19, v2 1.4).
@@ -115,10 +111,7 @@ pub fn presigned_string_to_sign(request: &Signable<'_>, expires: &str) -> Vec<u8
 
 /// The signature: base64 of HMAC-SHA1.
 pub fn signature(secret_key: &str, string_to_sign: &[u8]) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(secret_key.as_bytes())
-        .expect("HMAC takes a key of any length");
-    mac.update(string_to_sign);
-    STANDARD.encode(mac.finalize().into_bytes())
+    sha1_base64(secret_key.as_bytes(), string_to_sign)
 }
 
 /// The `Authorization` header.

@@ -59,6 +59,8 @@ pub(crate) fn push_escaped(xml: &mut String, text: &str) {
             '<' => xml.push_str("&lt;"),
             '>' => xml.push_str("&gt;"),
             '"' => xml.push_str("&quot;"),
+            // A reader turns it into a line feed where it stands for itself.
+            '\r' => xml.push_str("&#13;"),
             c => xml.push(c),
         }
     }
