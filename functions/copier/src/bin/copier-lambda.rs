@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
 use ossferry_core::time::Timestamp;
-use ossferry_lambda::{Parts, Surroundings, run_copier};
+use ossferry_ends::Surroundings;
+use ossferry_host::Parts;
+use ossferry_lambda::run_copier;
 use tokio::sync::Semaphore;
 
 fn main() -> ExitCode {

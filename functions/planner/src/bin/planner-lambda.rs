@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ossferry_core::time::Timestamp;
-use ossferry_lambda::{Parts, Surroundings, run_planner};
+use ossferry_ends::Surroundings;
+use ossferry_host::Parts;
+use ossferry_lambda::run_planner;
 use ossferry_planner::{Planner, PlannerParts};
 
 fn main() -> ExitCode {

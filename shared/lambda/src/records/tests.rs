@@ -13,6 +13,8 @@ use ossferry_ledger::{Invocation, Ledger};
 use serde_json::json;
 
 use super::*;
+use ossferry_host::{Made, Workshop};
+
 use crate::event::Event;
 
 /// What was asked of the queue.

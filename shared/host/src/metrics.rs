@@ -1,4 +1,4 @@
-//! Numbers for watching, as lines that CloudWatch takes out of the logs.
+//! Numbers for watching, as lines that `CloudWatch` takes out of the logs.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -29,7 +29,7 @@ const OTHER_OPERATIONS: &str = "RequestsOther";
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Metric {
+pub enum Metric {
     /// Seconds that a task or a range took, from its message to its record.
     TaskSeconds,
     /// Triggers that were refused, and ends that refuse the whole account.
@@ -55,7 +55,7 @@ impl Metric {
 type Numbers = BTreeMap<&'static str, f64>;
 
 /// Numbers of one function, gathered until an invocation ends.
-pub(crate) struct Metrics {
+pub struct Metrics {
     function: String,
     jobs: Mutex<BTreeMap<String, Numbers>>,
 }
@@ -72,7 +72,7 @@ impl Metrics {
     }
 
     /// Adds to a number.
-    pub(crate) fn add(&self, job: &JobName, metric: Metric, value: f64) {
+    pub fn add(&self, job: &JobName, metric: Metric, value: f64) {
         self.note(job, [(metric.name(), value)]);
     }
 
@@ -96,7 +96,7 @@ impl Metrics {
     }
 
     /// The lines of what was gathered since the last call: one a job.
-    pub(crate) fn take_lines(&self, now: Timestamp) -> Vec<String> {
+    pub fn take_lines(&self, now: Timestamp) -> Vec<String> {
         let jobs = std::mem::take(&mut *self.jobs());
         jobs.into_iter().map(|(job, numbers)| self.line(&job, &numbers, now)).collect()
     }

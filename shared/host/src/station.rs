@@ -32,7 +32,7 @@ const BACKOFF_MAX: Duration = Duration::from_mins(1);
 const RECEIVE_FAILURES_MAX: u32 = 8;
 
 /// How busy the stations of one host are.
-pub(crate) struct Activity {
+pub struct Activity {
     running: AtomicUsize,
     /// Milliseconds after `started` at which something was last dealt with. What is only put off, like
     /// work that another holds, moves nothing.
@@ -44,7 +44,7 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// Of stations that have done nothing yet.
-    pub(crate) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         Arc::new(Self {
             running: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
@@ -55,12 +55,12 @@ impl Activity {
     }
 
     /// Handlers at work.
-    pub(crate) fn running(&self) -> usize {
+    pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
     }
 
     /// For how long no handler was at work and nothing was dealt with.
-    pub(crate) fn idle(&self) -> Duration {
+    pub fn idle(&self) -> Duration {
         if self.running() > 0 {
             return Duration::ZERO;
         }
@@ -69,12 +69,12 @@ impl Activity {
     }
 
     /// Returns when a handler has ended since the last call.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         self.ended.notified().await;
     }
 
     /// Returns when a handler or a queue has met what will not change.
-    pub(crate) async fn failed(&self) {
+    pub async fn failed(&self) {
         self.failed.notified().await;
     }
 
@@ -108,27 +108,27 @@ impl Drop for Running {
 
 /// What a station is made of.
 #[derive(Clone)]
-pub(crate) struct Station {
+pub struct Station {
     /// `planner` or `copier`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Where messages come from.
-    pub(crate) queue: Arc<dyn Queue>,
+    pub queue: Arc<dyn Queue>,
     /// Who works on them.
-    pub(crate) handler: Arc<dyn Handler>,
+    pub handler: Arc<dyn Handler>,
     /// Messages worked on at once.
-    pub(crate) slots: usize,
+    pub slots: usize,
     /// Messages worked on now: shared with whoever asks for free slots.
-    pub(crate) busy: Arc<AtomicUsize>,
+    pub busy: Arc<AtomicUsize>,
     /// While it is closed nothing is received.
-    pub(crate) gate: Arc<AtomicBool>,
+    pub gate: Arc<AtomicBool>,
     /// From the receipt of a message to its handler's deadline.
-    pub(crate) invocation: Duration,
+    pub invocation: Duration,
     /// This process among the workers of the ledger.
-    pub(crate) worker_id: String,
+    pub worker_id: String,
     /// The local clock.
-    pub(crate) clock: Clock,
+    pub clock: Clock,
     /// Shared by the stations of a host.
-    pub(crate) activity: Arc<Activity>,
+    pub activity: Arc<Activity>,
 }
 
 type Received = Result<Vec<Delivery>, PortError>;
@@ -139,7 +139,7 @@ impl Station {
     ///
     /// Dropping the future drops the handlers: what they hold is released once this worker is seen
     /// to be dead.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), HandlerError> {
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), HandlerError> {
         let (mut stopping, mut fatal) = (false, None);
         let mut running: JoinSet<Option<HandlerError>> = JoinSet::new();
         let mut receiving: Option<BoxFuture<'static, Received>> = None;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use ossferry_core::job::Job;
 use ossferry_ledger::HandlerError;
 use ossferry_ledger::ids::{JobName, PassRef};
@@ -20,7 +21,7 @@ const STANDS_STILL: Duration = Duration::from_mins(30);
 impl<W: PassMaker> Passes<'_, W> {
     /// Sends again what is due and has no worker, of one job or of all, and clears up after passes
     /// that ended early. What fails at one job is told at the end, after all others had their turn.
-    pub(crate) async fn sweep(&self, job: Option<&JobName>) -> Result<SweepAnswer, HandlerError> {
+    pub async fn sweep(&self, job: Option<&JobName>) -> Result<SweepAnswer, HandlerError> {
         let mut jobs = self.ledger().deployed_jobs().await.map_err(ledger_error)?;
         jobs.retain(|row| job.is_none_or(|job| row.name == *job));
         if let Some(job) = job.filter(|_| jobs.is_empty()) {
@@ -30,7 +31,7 @@ impl<W: PassMaker> Passes<'_, W> {
         let (mut answer, mut failures) = (SweepAnswer::default(), Vec::new());
         let mut left = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         for row in jobs {
-            let swept = self.in_time(left, self.sweep_job(&row)).await;
+            let swept = self.in_time(left, self.sweep_job(&row).boxed()).await;
             left = left.saturating_sub(1);
             match swept {
                 Ok(swept) => answer.swept.extend(swept),
