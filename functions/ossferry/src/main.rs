@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         around: Surroundings {
             clock: Arc::new(now),
             variables: Arc::new(|name: &str| std::env::var(name).ok()),
+            function: None,
         },
         is_terminal: io::stderr().is_terminal(),
     };

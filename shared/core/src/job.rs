@@ -251,6 +251,13 @@ pub enum Credentials {
     },
     /// Where AWS's own tools look: environment, files, container, instance.
     AwsDefault,
+    /// The role of the function that asks, where Function Compute runs it.
+    Fc,
+    /// In a secret of Alibaba Cloud's Key Management Service, read by the role of the function that asks.
+    AliyunSecret {
+        /// Its name.
+        name: String,
+    },
     /// Nowhere: requests are not signed.
     Anonymous,
 }

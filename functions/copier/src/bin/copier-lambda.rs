@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let around = Surroundings {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        function: None,
     };
     run_copier(around, Box::new(copier))
 }

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let around = Surroundings {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        function: None,
     };
     run_planner(around, Box::new(planner))
 }

@@ -266,6 +266,10 @@ fn credentials(
     if matches!(kind, Some(StoreKind::S3 | StoreKind::S3Compatible)) {
         forms.extend([("aws-profile", "aws-profile"), ("aws-default", "aws-default")]);
     }
+    if matches!(kind, None | Some(StoreKind::Oss)) {
+        forms.push(("fc", "fc"));
+    }
+    forms.push(("aliyun-secret", "aliyun-secret"));
     section.required("from", "env", mistakes)?;
     let from = section.word("from", &forms, mistakes)?.value;
     let mut elsewhere = vec![
@@ -289,8 +293,15 @@ fn credentials(
             .required("profile", "default", mistakes)
             .map(|profile| Credentials::AwsProfile { profile: profile.value }),
         "aws-default" => Some(Credentials::AwsDefault),
+        "fc" => Some(Credentials::Fc),
+        "aliyun-secret" => section
+            .required("name", "ossferry/source", mistakes)
+            .map(|name| Credentials::AliyunSecret { name: name.value }),
         _ => Some(Credentials::Anonymous),
     };
+    if from != "aliyun-secret" {
+        elsewhere.push(("name", "from = \"aliyun-secret\""));
+    }
     if from != "env" && from != "aws-profile" {
         elsewhere.push(("profile", "from = \"aws-profile\""));
     }
