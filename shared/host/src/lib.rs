@@ -23,5 +23,5 @@ pub use call::Call;
 pub use metrics::{Metric, Metrics};
 pub use passes::{AskedPass, PassMaker, Passes};
 pub use slots::Slots;
-pub use station::{Activity, Station};
+pub use station::{Activity, Station, Terms};
 pub use workshop::{Found, Made, Make, Parts, Workshop, WorkshopError};
