@@ -8,11 +8,17 @@ fn root() -> PathBuf {
 }
 
 /// What a function is made of, and the hosts of its binaries.
-const FUNCTION: [&str; 5] =
-    ["ossferry-core", "ossferry-ends", "ossferry-host", "ossferry-lambda", "ossferry-ledger"];
+const FUNCTION: [&str; 6] = [
+    "ossferry-core",
+    "ossferry-ends",
+    "ossferry-fc",
+    "ossferry-host",
+    "ossferry-lambda",
+    "ossferry-ledger",
+];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 17] = [
+const MAY_DEPEND: [(&str, &[&str]); 18] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -28,6 +34,17 @@ const MAY_DEPEND: [(&str, &[&str]); 17] = [
     (
         "shared/lambda",
         &["ossferry-aws", "ossferry-core", "ossferry-ends", "ossferry-host", "ossferry-ledger"],
+    ),
+    (
+        "shared/fc",
+        &[
+            "ossferry-aliyun",
+            "ossferry-core",
+            "ossferry-ends",
+            "ossferry-host",
+            "ossferry-http",
+            "ossferry-ledger",
+        ],
     ),
     ("functions/planner", &FUNCTION),
     ("functions/copier", &FUNCTION),
