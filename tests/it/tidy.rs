@@ -39,6 +39,7 @@ const MAY_DEPEND: [(&str, &[&str]); 18] = [
         "shared/fc",
         &[
             "ossferry-aliyun",
+            "ossferry-aws",
             "ossferry-core",
             "ossferry-ends",
             "ossferry-host",

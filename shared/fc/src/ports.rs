@@ -86,7 +86,8 @@ pub(crate) fn region(settings: &Settings, reader: &Reader<'_>) -> Result<String,
     if let Some(region) = &settings.region {
         return Ok(region.clone());
     }
-    let endpoint = reader.endpoint(TABLE_ENDPOINT)?;
+    let endpoint =
+        reader.endpoint(TABLE_ENDPOINT).map_err(|_| SettingsError::Missing("FC_REGION"))?;
     let labels: Vec<&str> = endpoint.host().split('.').collect();
     match labels.as_slice() {
         [_, region, _, ..] if !endpoint.is_address() => Ok((*region).to_owned()),

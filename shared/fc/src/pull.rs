@@ -26,6 +26,9 @@ const HANDLING_MAX: Duration = Duration::from_mins(5);
 /// An empty queue is asked for so long at a time; a stop waits for it.
 const POLL: Duration = Duration::from_secs(5);
 
+/// SMQ waits for whole seconds.
+const POLL_MIN: Duration = Duration::from_secs(1);
+
 /// Between two looks at the time and at what the station does.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -100,7 +103,7 @@ impl<W: Handler + 'static> Puller<W> {
             invocation: HANDLING_MAX,
             terms: Terms {
                 visibility: self.visibility,
-                wait: POLL.min(times.receives / 4),
+                wait: POLL.min(times.receives / 4).max(POLL_MIN),
                 until: times.until,
                 gives_up: true,
             },
