@@ -3,5 +3,5 @@
 mod events;
 mod faults;
 mod limits;
-mod passes;
+pub(crate) mod passes;
 mod secrets;

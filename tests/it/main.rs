@@ -8,6 +8,7 @@ mod aws;
 mod command;
 mod conformance;
 mod faults;
+mod fc;
 mod finishing;
 mod kills;
 mod lambda;

@@ -8,6 +8,7 @@
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
+//! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod billed;
@@ -16,8 +17,10 @@ pub mod command;
 pub mod drive;
 pub mod dynamodb_local;
 pub mod faulty;
+pub mod fc;
 pub mod fixtures;
 pub mod guarded;
+pub mod held_process;
 pub mod inspection;
 pub mod lambda;
 pub mod ministack;
