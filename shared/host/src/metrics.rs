@@ -128,7 +128,7 @@ impl Metrics {
     }
 }
 
-/// What CloudWatch is to take out of a line.
+/// What `CloudWatch` is to take out of a line.
 fn described(numbers: &Numbers, now: Timestamp) -> Value {
     let metrics: Vec<_> =
         numbers.keys().map(|name| json!({"Name": name, "Unit": unit_of(name)})).collect();

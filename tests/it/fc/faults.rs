@@ -57,7 +57,7 @@ async fn kills_and_repeated_messages_lose_and_double_nothing() {
         ..FcLimits::default()
     };
     let stack = FcStack::deploy(&JobFile::from_s3(&bucket, &oss).limits(JOB), &limits).await;
-    stack.copier.kill(Some(Kills::new(1, 500, Duration::from_millis(600), 3)));
+    stack.copier.kill(Some(Kills::new(1, 1_000, Duration::from_millis(300), 3)));
     stack.planner.kill(Some(Kills::new(2, 500, Duration::from_millis(400), 1)));
     let pass = stack.pass("p1");
     // A trigger is delivered again until it is answered, as a timer's is.
