@@ -84,13 +84,12 @@ impl Stage {
         let reader = Reader(&*self.around.variables);
         let credentials = Arc::clone(&self.role) as Arc<dyn CredentialsProvider>;
         let name = "OSSFERRY_KMS_ENDPOINT";
-        let endpoint = match reader.set(name) {
-            Some(_) => reader.endpoint(name)?,
-            None => {
-                let region = region(&self.settings, &reader)?;
-                let host = format!("https://kms.{region}.aliyuncs.com");
-                Endpoint::parse(&host).ok_or(SettingsError::Endpoint(name))?
-            }
+        let endpoint = if reader.set(name).is_some() {
+            reader.endpoint(name)?
+        } else {
+            let region = region(&self.settings, &reader)?;
+            let host = format!("https://kms.{region}.aliyuncs.com");
+            Endpoint::parse(&host).ok_or(SettingsError::Endpoint(name))?
         };
         let options = open_api(endpoint, Arc::clone(&credentials), &self.around);
         Ok(FunctionRole { credentials, secrets: Arc::new(KmsSecrets::new(options)) })

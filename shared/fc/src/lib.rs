@@ -2,7 +2,7 @@
 //! runtime of version 3.0.
 //!
 //! By default a function *pulls*: an invocation receives from its queue itself until its time is up. It
-//! may also be *pushed*: EventBridge hands messages over, one an invocation. Who asks decides, not how
+//! may also be *pushed*: `EventBridge` hands messages over, one an invocation. Who asks decides, not how
 //! it is deployed.
 //!
 //! A host only translates. Binaries hand down clock and environment, and a closure that makes a planner

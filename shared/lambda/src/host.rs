@@ -27,7 +27,7 @@ const MIB_PER_PROCESSOR: u32 = 1_769;
 
 /// Runs a function that works on the copiers' messages.
 pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
-    run(around, async |settings, around| {
+    run(&around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.copier_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
@@ -41,7 +41,7 @@ pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> 
 
 /// Runs a function that works on the planners' messages, on triggers and on sweeps.
 pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
-    run(around, async |settings, around| {
+    run(&around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.planner_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
@@ -147,7 +147,7 @@ impl Ports {
 
 /// Starts threads and logs, and serves until Lambda ends the process.
 fn run(
-    around: Surroundings,
+    around: &Surroundings,
     serve: impl AsyncFnOnce(&Settings, &Surroundings) -> Result<(), Error>,
 ) -> ExitCode {
     let settings = match Settings::from_vars(|name| (around.variables)(name)) {
@@ -159,7 +159,7 @@ fn run(
         Ok(runtime) => runtime,
         Err(error) => return give_up(&error),
     };
-    match runtime.block_on(serve(&settings, &around)) {
+    match runtime.block_on(serve(&settings, around)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => give_up(&*error),
     }
