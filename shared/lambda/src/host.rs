@@ -26,8 +26,8 @@ use crate::settings::Settings;
 const MIB_PER_PROCESSOR: u32 = 1_769;
 
 /// Runs a function that works on the copiers' messages.
-pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
-    run(&around, async |settings, around| {
+pub fn run_copier<W: Handler + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
+    run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.copier_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
@@ -40,8 +40,8 @@ pub fn run_copier<W: Handler + 'static>(around: Surroundings, make: Make<W>) -> 
 }
 
 /// Runs a function that works on the planners' messages, on triggers and on sweeps.
-pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) -> ExitCode {
-    run(&around, async |settings, around| {
+pub fn run_planner<W: PassMaker + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
+    run(around, async |settings, around| {
         let ports = Ports::open(settings).await;
         let (queue, bill) = (Arc::clone(&ports.planner_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };

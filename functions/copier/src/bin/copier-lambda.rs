@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
         function: None,
     };
-    run_copier(around, Box::new(copier))
+    run_copier(&around, Box::new(copier))
 }
 
 fn copier(parts: Parts) -> Copier {

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
         function: None,
     };
-    run_planner(around, Box::new(planner))
+    run_planner(&around, Box::new(planner))
 }
 
 fn planner(parts: Parts) -> Planner {
