@@ -10,6 +10,7 @@ mod conformance;
 mod deployed;
 mod deploying;
 mod faults;
+mod fc;
 mod finishing;
 mod kills;
 mod lambda;

@@ -12,8 +12,8 @@ use ossferry_ledger::{Handler, HandlerError, Ledger, LedgerError};
 use tokio::time::timeout;
 
 use crate::answer::{TriggerAnswer, TriggerOutcome};
+use crate::asked::TriggerEvent;
 use crate::call::Call;
-use crate::event::TriggerEvent;
 use crate::metrics::Metric;
 use crate::workshop::{Workshop, WorkshopError};
 
@@ -42,9 +42,11 @@ pub trait PassMaker: Handler {
 }
 
 /// Deals with triggers and sweeps.
-pub(crate) struct Passes<'a, W> {
-    pub(crate) workshop: &'a Workshop<W>,
-    pub(crate) call: &'a Call,
+pub struct Passes<'a, W> {
+    /// Planners.
+    pub workshop: &'a Workshop<W>,
+    /// In which it is done.
+    pub call: &'a Call,
 }
 
 impl<W: PassMaker> Passes<'_, W> {
@@ -53,7 +55,7 @@ impl<W: PassMaker> Passes<'_, W> {
     }
 
     /// Begins the pass of a trigger.
-    pub(crate) async fn begin(&self, event: &TriggerEvent) -> Result<TriggerAnswer, HandlerError> {
+    pub async fn begin(&self, event: &TriggerEvent) -> Result<TriggerAnswer, HandlerError> {
         let answer = self.in_time(1, self.begin_at_leisure(event)).await;
         if let Ok(TriggerAnswer { outcome: TriggerOutcome::Refused, reason, .. }) = &answer {
             tracing::warn!(job = %event.job, reason, "trigger refused");

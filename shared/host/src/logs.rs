@@ -1,4 +1,4 @@
-//! JSON lines on standard output, which Lambda takes to its logs, each with what it is about.
+//! JSON lines on standard output, which hosts take to their logs, each with what it is about.
 
 use std::io::Write as _;
 
@@ -15,7 +15,7 @@ const OTHERS: &str = "aws_config=warn,aws_runtime=warn,aws_sigv4=warn,aws_smithy
 
 /// Sends events of `level` (`info`, `debug`, `ossferry_copier=trace`) to standard output. A panic is
 /// such an event too.
-pub(crate) fn install(level: &str) {
+pub fn install(level: &str) {
     let filter = EnvFilter::new(format!("{OTHERS},{level}"));
     tracing_subscriber::fmt()
         .json()
@@ -32,7 +32,7 @@ pub(crate) fn install(level: &str) {
 }
 
 /// Writes lines among those of the log.
-pub(crate) fn print(lines: &[String]) {
+pub fn print(lines: &[String]) {
     let mut out = std::io::stdout().lock();
     for line in lines {
         // Nobody reads them any more: nothing of the work depends on it.
@@ -41,7 +41,7 @@ pub(crate) fn print(lines: &[String]) {
 }
 
 /// Everything that is logged while one record is dealt with says whose it is.
-pub(crate) fn record_span(call: &Call, message_id: &str) -> Span {
+pub fn record_span(call: &Call, message_id: &str) -> Span {
     info_span!(
         "record",
         function = call.function,
@@ -56,12 +56,12 @@ pub(crate) fn record_span(call: &Call, message_id: &str) -> Span {
 }
 
 /// Everything that is logged while a trigger or a sweep is dealt with says whose it is.
-pub(crate) fn call_span(call: &Call) -> Span {
+pub fn call_span(call: &Call) -> Span {
     info_span!("call", function = call.function, request_id = call.request_id)
 }
 
 /// Notes what a record is about, once it is read.
-pub(crate) fn note_message(span: &Span, message: &Message) {
+pub fn note_message(span: &Span, message: &Message) {
     let pass = message.pass();
     span.record("job", display(&pass.job));
     span.record("pass", display(&pass.pass));

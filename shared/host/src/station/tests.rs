@@ -5,8 +5,6 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
-use ossferry_core::ports::Outgoing;
-use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{PassRef, SliceId};
 use ossferry_local::Database;
 use tokio::time::timeout;
@@ -56,6 +54,7 @@ impl Bench {
             busy: Arc::default(),
             gate: Arc::new(AtomicBool::new(true)),
             invocation: Duration::from_secs(30),
+            terms: Terms::patient(Duration::from_secs(30)),
             worker_id: "worker".to_owned(),
             clock,
             activity: Activity::new(),
@@ -171,4 +170,31 @@ async fn a_closed_gate_lets_nothing_in() {
 fn pauses_double_up_to_a_minute() {
     let seconds = [1, 2, 5, 6, 7, 1_000].map(|count| backoff(count).as_secs());
     assert_eq!(seconds, [2, 4, 32, 60, 60, 60]);
+}
+
+#[tokio::test]
+async fn a_queue_that_gives_up_gets_what_is_put_off_anew_and_keeps_what_failed_for_good() {
+    let error = HandlerError { is_transient: false, message: "unreadable row".to_owned() };
+    let mut bench = Bench::new(answers([Ok(Handled::Later(Duration::from_secs(7))), Err(error)]));
+    bench.station.slots = 1;
+    bench.station.terms.gives_up = true;
+    bench.station.terms.until = Timestamp(11_000);
+    bench.send(&[task(1), task(2)]).await;
+    bench.work().await.unwrap();
+    bench.send(&["nonsense".to_owned()]).await;
+    bench.work().await.unwrap();
+    assert_eq!((bench.asked(), bench.visible().await), (2, 0));
+    assert_eq!(bench.handler.asked.lock().unwrap()[0].1.deadline, Timestamp(11_000));
+    bench.millis.fetch_add(7_000, Ordering::Relaxed);
+    let again = bench.station.queue.receive(10, Duration::ZERO, Duration::ZERO).await.unwrap();
+    let [again] = again.as_slice() else { panic!("{again:?}") };
+    assert_eq!((again.body.as_str(), again.receive_count), (task(1).as_str(), 1), "sent anew");
+    bench.millis.fetch_add(3_000, Ordering::Relaxed);
+    assert_eq!(bench.visible().await, 3, "the failed one and the nonsense are there still");
+}
+
+#[test]
+fn pauses_of_a_queue_that_gives_up_outlast_what_ails_a_service() {
+    let seconds = [1, 2, 3, 4, 5, 1_000].map(|count| backoff_of_few(count).as_secs());
+    assert_eq!(seconds, [10, 40, 160, 640, 900, 900]);
 }

@@ -29,7 +29,7 @@ const OTHER_OPERATIONS: &str = "RequestsOther";
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Metric {
+pub enum Metric {
     /// Seconds that a task or a range took, from its message to its record.
     TaskSeconds,
     /// Triggers that were refused, and ends that refuse the whole account.
@@ -55,7 +55,7 @@ impl Metric {
 type Numbers = BTreeMap<&'static str, f64>;
 
 /// Numbers of one function, gathered until an invocation ends.
-pub(crate) struct Metrics {
+pub struct Metrics {
     function: String,
     jobs: Mutex<BTreeMap<String, Numbers>>,
 }
@@ -72,7 +72,7 @@ impl Metrics {
     }
 
     /// Adds to a number.
-    pub(crate) fn add(&self, job: &JobName, metric: Metric, value: f64) {
+    pub fn add(&self, job: &JobName, metric: Metric, value: f64) {
         self.note(job, [(metric.name(), value)]);
     }
 
@@ -95,34 +95,51 @@ impl Metrics {
         }
     }
 
-    /// The lines of what was gathered since the last call: one a job.
-    pub(crate) fn take_lines(&self, now: Timestamp) -> Vec<String> {
+    /// The lines of what was gathered since the last call: one a job, described for `CloudWatch`.
+    pub fn take_lines(&self, now: Timestamp) -> Vec<String> {
         let jobs = std::mem::take(&mut *self.jobs());
-        jobs.into_iter().map(|(job, numbers)| self.line(&job, &numbers, now)).collect()
+        let line = |(job, numbers): (String, Numbers)| {
+            let mut line = self.line(&job, &numbers);
+            line.insert("_aws".to_owned(), described(&numbers, now));
+            Value::Object(line).to_string()
+        };
+        jobs.into_iter().map(line).collect()
     }
 
-    fn line(&self, job: &str, numbers: &Numbers, now: Timestamp) -> String {
-        let metrics: Vec<_> =
-            numbers.keys().map(|name| json!({"Name": name, "Unit": unit_of(name)})).collect();
+    /// The same for whoever reads the numbers as they stand.
+    pub fn take_plain_lines(&self) -> Vec<String> {
+        let jobs = std::mem::take(&mut *self.jobs());
+        let line = |(job, numbers): (String, Numbers)| {
+            Value::Object(self.line(&job, &numbers)).to_string()
+        };
+        jobs.into_iter().map(line).collect()
+    }
+
+    fn line(&self, job: &str, numbers: &Numbers) -> Map<String, Value> {
         let mut line = Map::new();
-        let described = json!({
-            "Timestamp": now.0,
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["Function"], ["Function", "Job"]],
-                "Metrics": metrics,
-            }],
-        });
-        line.insert("_aws".to_owned(), described);
         line.insert("Function".to_owned(), self.function.as_str().into());
         line.insert("Job".to_owned(), job.into());
         line.extend(numbers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
-        Value::Object(line).to_string()
+        line
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Numbers>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What `CloudWatch` is to take out of a line.
+fn described(numbers: &Numbers, now: Timestamp) -> Value {
+    let metrics: Vec<_> =
+        numbers.keys().map(|name| json!({"Name": name, "Unit": unit_of(name)})).collect();
+    json!({
+        "Timestamp": now.0,
+        "CloudWatchMetrics": [{
+            "Namespace": NAMESPACE,
+            "Dimensions": [["Function"], ["Function", "Job"]],
+            "Metrics": metrics,
+        }],
+    })
 }
 
 fn unit_of(name: &str) -> &'static str {

@@ -106,7 +106,8 @@ impl<W> Workshop<W> {
         Self { ledger, around, make, metrics, slots, kept: Mutex::new(kept) }
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    /// What is told of its work.
+    pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
@@ -174,7 +175,8 @@ impl<W> Workshop<W> {
         Ok(worker)
     }
 
-    pub(crate) async fn remember(&self, pass: &PassRef, worker: &Arc<Made<W>>) {
+    /// From here on this worker deals with the messages of a pass.
+    pub async fn remember(&self, pass: &PassRef, worker: &Arc<Made<W>>) {
         let by_pass = &mut self.kept.lock().await.by_pass;
         if by_pass.len() >= KEPT_MAX {
             by_pass.clear();

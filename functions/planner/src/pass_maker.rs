@@ -1,7 +1,7 @@
-//! The planner as a function of AWS Lambda: what a trigger and a sweep ask of it.
+//! The planner as a function: what a trigger and a sweep ask of it.
 
 use ossferry_core::job::Job;
-use ossferry_lambda::{AskedPass, PassMaker, TriggerAnswer, TriggerOutcome};
+use ossferry_host::{AskedPass, PassMaker, TriggerAnswer, TriggerOutcome};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Begun, HandlerError};
 

@@ -21,7 +21,7 @@ const STANDS_STILL: Duration = Duration::from_mins(30);
 impl<W: PassMaker> Passes<'_, W> {
     /// Sends again what is due and has no worker, of one job or of all, and clears up after passes
     /// that ended early. What fails at one job is told at the end, after all others had their turn.
-    pub(crate) async fn sweep(&self, job: Option<&JobName>) -> Result<SweepAnswer, HandlerError> {
+    pub async fn sweep(&self, job: Option<&JobName>) -> Result<SweepAnswer, HandlerError> {
         let mut jobs = self.ledger().deployed_jobs().await.map_err(ledger_error)?;
         jobs.retain(|row| job.is_none_or(|job| row.name == *job));
         if let Some(job) = job.filter(|_| jobs.is_empty()) {

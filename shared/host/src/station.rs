@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use ossferry_core::error::PortError;
-use ossferry_core::ports::{Delivery, Queue, Receipt};
-use ossferry_core::time::Clock;
+use ossferry_core::ports::{Delivery, Outgoing, Queue, Receipt};
+use ossferry_core::time::{Clock, Timestamp};
 use ossferry_ledger::messages::{Message, MessageError};
 use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, LEASE_MARGIN};
 use tokio::sync::{Notify, watch};
@@ -28,11 +28,18 @@ const NEWER_DELAY: Duration = Duration::from_mins(1);
 /// A message whose handler met a transient error comes back after at most this.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
+/// A message of a queue that gives up comes back after this, four times as long after each further
+/// failure.
+const BACKOFF_OF_FEW_FIRST: Duration = Duration::from_secs(10);
+
+/// No message of SQS can be delayed longer; nobody needs it.
+const SEND_DELAY_MAX: Duration = Duration::from_mins(15);
+
 /// Failures to receive, one after another, after which the queue is given up.
 const RECEIVE_FAILURES_MAX: u32 = 8;
 
 /// How busy the stations of one host are.
-pub(crate) struct Activity {
+pub struct Activity {
     running: AtomicUsize,
     /// Milliseconds after `started` at which something was last dealt with. What is only put off, like
     /// work that another holds, moves nothing.
@@ -44,7 +51,7 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// Of stations that have done nothing yet.
-    pub(crate) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         Arc::new(Self {
             running: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
@@ -55,12 +62,12 @@ impl Activity {
     }
 
     /// Handlers at work.
-    pub(crate) fn running(&self) -> usize {
+    pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
     }
 
     /// For how long no handler was at work and nothing was dealt with.
-    pub(crate) fn idle(&self) -> Duration {
+    pub fn idle(&self) -> Duration {
         if self.running() > 0 {
             return Duration::ZERO;
         }
@@ -69,12 +76,12 @@ impl Activity {
     }
 
     /// Returns when a handler has ended since the last call.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         self.ended.notified().await;
     }
 
     /// Returns when a handler or a queue has met what will not change.
-    pub(crate) async fn failed(&self) {
+    pub async fn failed(&self) {
         self.failed.notified().await;
     }
 
@@ -106,29 +113,58 @@ impl Drop for Running {
     }
 }
 
+/// How a station treats its queue.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What is received stays hidden so long, and again for as long as it is worked on.
+    pub visibility: Duration,
+    /// How long an empty queue is asked at a time.
+    pub wait: Duration,
+    /// No handler's deadline is later.
+    pub until: Timestamp,
+    /// Whether the queue gives messages up that were received too often. What is put off is then sent
+    /// anew, what nobody can read is left to it, and no message ends the station.
+    pub gives_up: bool,
+}
+
+impl Terms {
+    /// For a queue that keeps everything, and invocations of this length. Hidden for longer than
+    /// their leases, so that nobody else starts in vain.
+    pub fn patient(invocation: Duration) -> Self {
+        Self {
+            visibility: invocation + LEASE_MARGIN + LEASE_MARGIN,
+            wait: RECEIVE_WAIT,
+            until: Timestamp(i64::MAX),
+            gives_up: false,
+        }
+    }
+}
+
 /// What a station is made of.
 #[derive(Clone)]
-pub(crate) struct Station {
+pub struct Station {
     /// `planner` or `copier`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Where messages come from.
-    pub(crate) queue: Arc<dyn Queue>,
+    pub queue: Arc<dyn Queue>,
     /// Who works on them.
-    pub(crate) handler: Arc<dyn Handler>,
+    pub handler: Arc<dyn Handler>,
     /// Messages worked on at once.
-    pub(crate) slots: usize,
+    pub slots: usize,
     /// Messages worked on now: shared with whoever asks for free slots.
-    pub(crate) busy: Arc<AtomicUsize>,
+    pub busy: Arc<AtomicUsize>,
     /// While it is closed nothing is received.
-    pub(crate) gate: Arc<AtomicBool>,
+    pub gate: Arc<AtomicBool>,
     /// From the receipt of a message to its handler's deadline.
-    pub(crate) invocation: Duration,
+    pub invocation: Duration,
+    /// With its queue.
+    pub terms: Terms,
     /// This process among the workers of the ledger.
-    pub(crate) worker_id: String,
+    pub worker_id: String,
     /// The local clock.
-    pub(crate) clock: Clock,
+    pub clock: Clock,
     /// Shared by the stations of a host.
-    pub(crate) activity: Arc<Activity>,
+    pub activity: Arc<Activity>,
 }
 
 type Received = Result<Vec<Delivery>, PortError>;
@@ -139,7 +175,7 @@ impl Station {
     ///
     /// Dropping the future drops the handlers: what they hold is released once this worker is seen
     /// to be dead.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), HandlerError> {
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), HandlerError> {
         let (mut stopping, mut fatal) = (false, None);
         let mut running: JoinSet<Option<HandlerError>> = JoinSet::new();
         let mut receiving: Option<BoxFuture<'static, Received>> = None;
@@ -194,7 +230,7 @@ impl Station {
 
     fn receive(&self, free: usize, failures: u32) -> BoxFuture<'static, Received> {
         let (queue, gate) = (Arc::clone(&self.queue), Arc::clone(&self.gate));
-        let visibility = self.visibility();
+        let Terms { visibility, wait, .. } = self.terms;
         async move {
             if failures > 0 {
                 sleep(Duration::from_millis(50 << failures.min(6))).await;
@@ -203,14 +239,9 @@ impl Station {
                 sleep(RECEIVE_WAIT).await;
                 return Ok(Vec::new());
             }
-            queue.receive(free, visibility, RECEIVE_WAIT).await
+            queue.receive(free, visibility, wait).await
         }
         .boxed()
-    }
-
-    /// Longer than the leases of an invocation: nobody else starts in vain.
-    fn visibility(&self) -> Duration {
-        self.invocation + LEASE_MARGIN + LEASE_MARGIN
     }
 
     fn note(&self, ended: Result<Option<HandlerError>, JoinError>) -> Option<HandlerError> {
@@ -228,7 +259,12 @@ impl Station {
             Ok(message) => message,
             Err(error @ MessageError::Version(_)) => {
                 tracing::warn!(queue = self.name, %error, "left for a newer worker");
-                self.put_back(&delivery.receipt, NEWER_DELAY).await;
+                self.put_off(&delivery.receipt, delivery.body, NEWER_DELAY).await;
+                return None;
+            }
+            Err(error) if self.terms.gives_up => {
+                tracing::error!(queue = self.name, %error, "left to the dead letters");
+                self.put_back(&delivery.receipt, self.backoff(delivery.receive_count)).await;
                 return None;
             }
             Err(error) => {
@@ -239,7 +275,7 @@ impl Station {
         };
         let invocation = Invocation {
             owner: format!("{}/{number}{}", self.worker_id, &self.name[..1]),
-            deadline: (self.clock)().plus(self.invocation),
+            deadline: (self.clock)().plus(self.invocation).min(self.terms.until),
         };
         let (handled, receipt) = self.handle(&message, &invocation, delivery.receipt).await;
         match handled {
@@ -247,18 +283,49 @@ impl Station {
                 self.activity.moved();
                 self.ack(&receipt).await;
             }
-            Ok(Handled::Later(delay)) => self.put_back(&receipt, delay).await,
+            Ok(Handled::Later(delay)) => self.put_off(&receipt, delivery.body, delay).await,
             Err(error) => {
-                let delay = backoff(delivery.receive_count);
+                let delay = self.backoff(delivery.receive_count);
                 self.put_back(&receipt, delay).await;
-                if !error.is_transient {
+                if !error.is_transient && !self.terms.gives_up {
                     return Some(error);
                 }
-                let error = error.message;
-                tracing::warn!(worker = self.name, ?message, error, ?delay, "tried again later");
+                let (is_transient, error) = (error.is_transient, error.message);
+                if is_transient {
+                    tracing::warn!(
+                        worker = self.name,
+                        ?message,
+                        error,
+                        ?delay,
+                        "tried again later"
+                    );
+                } else {
+                    tracing::error!(worker = self.name, ?message, error, ?delay, "message failed");
+                }
             }
         }
         None
+    }
+
+    fn backoff(&self, receive_count: u32) -> Duration {
+        if self.terms.gives_up { backoff_of_few(receive_count) } else { backoff(receive_count) }
+    }
+
+    /// Has the message come again after `delay` without counting as failed.
+    async fn put_off(&self, receipt: &Receipt, body: String, delay: Duration) {
+        if !self.terms.gives_up {
+            return self.put_back(receipt, delay).await;
+        }
+        let again = Outgoing { body, delay: delay.min(SEND_DELAY_MAX) };
+        match self.queue.send(&[again]).await {
+            Ok(sent) if sent.refused.is_empty() => self.ack(receipt).await,
+            // The one that was received serves as well, once more.
+            Ok(_) => self.put_back(receipt, delay).await,
+            Err(error) => {
+                tracing::warn!(queue = self.name, %error, "send on");
+                self.put_back(receipt, delay).await;
+            }
+        }
     }
 
     /// Runs the handler and keeps the message hidden meanwhile.
@@ -268,7 +335,7 @@ impl Station {
         invocation: &Invocation,
         mut receipt: Receipt,
     ) -> (Result<Handled, HandlerError>, Receipt) {
-        let visibility = self.visibility();
+        let visibility = self.terms.visibility;
         let mut handling = self.handler.work(message, invocation);
         loop {
             tokio::select! {
@@ -310,6 +377,13 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// For a queue that keeps everything.
 fn backoff(receive_count: u32) -> Duration {
     Duration::from_secs(1 << receive_count.min(6)).min(BACKOFF_MAX)
+}
+
+/// For a queue that gives up after a few deliveries: what ails a service is over by then, as a rule.
+fn backoff_of_few(receive_count: u32) -> Duration {
+    let factor = 4_u32.saturating_pow(receive_count.saturating_sub(1));
+    BACKOFF_OF_FEW_FIRST.saturating_mul(factor).min(SEND_DELAY_MAX)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Invocation;
 
-/// Time kept before Lambda's own deadline, at most: for the answer, and for the steps of the ledger
+/// Time kept before the host's own deadline, at most: for the answer, and for the steps of the ledger
 /// that a handler had begun when its time was up.
 const MARGIN_MAX: Duration = Duration::from_secs(2);
 
@@ -14,16 +14,16 @@ const MARGIN_MAX: Duration = Duration::from_secs(2);
 pub struct Call {
     /// The function's name.
     pub function: String,
-    /// Lambda's id of the invocation.
+    /// The host's id of the invocation.
     pub request_id: String,
     /// When everything must have returned, by the ledger's clock.
     deadline: Timestamp,
-    /// When Lambda ends the process.
+    /// When the process is ended.
     killed_at: Timestamp,
 }
 
 impl Call {
-    /// `killed_at` is Lambda's deadline, `now` the ledger's clock: both tell the time of the host.
+    /// `killed_at` is the host's deadline, `now` the ledger's clock: both tell the time of the host.
     pub fn new(function: &str, request_id: &str, killed_at: Timestamp, now: Timestamp) -> Self {
         let margin = (killed_at.since(now) / 10).min(MARGIN_MAX);
         let deadline = killed_at.minus(margin);
