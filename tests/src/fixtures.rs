@@ -51,7 +51,16 @@ pub fn root() -> PathBuf {
 /// A program that `tests/setup` installs. Panics with the remedy where it is missing: a test that is
 /// skipped proves nothing.
 pub fn installed(program: &str) -> PathBuf {
-    let path = root().join("target/venv/bin").join(program);
+    installed_in("target/venv/bin", program)
+}
+
+/// A program that judges what is deployed on Alibaba Cloud, as [`installed`] is.
+pub fn judging_alibaba(program: &str) -> PathBuf {
+    installed_in("target/alibaba-venv/bin", program)
+}
+
+fn installed_in(folder: &str, program: &str) -> PathBuf {
+    let path = root().join(folder).join(program);
     assert!(path.exists(), "{} is missing: run tests/setup", path.display());
     path
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the names of all resources begin with. Roles are named account-wide, so a second deployment needs another."
+  description = "What the names of all resources begin with. Roles are named account-wide, so a second one needs another name."
   type        = string
   default     = "ossferry"
 

@@ -1,0 +1,1 @@
+//! The build script and the README say what the templates say.
