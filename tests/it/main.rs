@@ -3,6 +3,7 @@
 //! They start real servers on loopback (see `tests/setup`) and run the built command; `tests/run`
 //! does both.
 
+mod aliyun_infra;
 mod command;
 mod conformance;
 mod faults;

@@ -14,7 +14,7 @@ locals {
   # By name, since a function's own ARN would need the role before there is one.
   functions = [for function in ["planner", "copier"] : "acs:fc:${local.arn}:functions/${var.name}-${function}"]
 
-  rows    = ["ots:GetRange", "ots:GetRow", "ots:PutRow", "ots:UpdateRow"]
+  rows    = ["ots:GetRange", "ots:GetRow", "ots:PutRow"]
   send    = ["mns:BatchSendMessage", "mns:SendMessage"]
   receive = ["mns:BatchReceiveMessage", "mns:ChangeMessageVisibility", "mns:DeleteMessage", "mns:ReceiveMessage"]
 

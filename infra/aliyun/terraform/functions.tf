@@ -236,7 +236,7 @@ resource "alicloud_fcv3_trigger" "push" {
         sourceMNSParameters = {
           RegionId       = local.region
           QueueName      = alicloud_message_service_queue.live[each.key].queue_name
-          IsBase64Decode = false
+          IsBase64Decode = true # Bodies are sent in base64.
         }
       }
     }

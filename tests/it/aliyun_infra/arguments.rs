@@ -5,8 +5,8 @@ use std::process::Command;
 
 use hcl::structure::{Block, Body};
 
-use super::terraform::{blocks, label, of};
 use super::infra;
+use super::terraform::{blocks, label, of};
 
 /// Resources and data sources, and what may stand in them; what stands in a block has its name before it.
 const ARGUMENTS: [(&str, &[&str]); 15] = [

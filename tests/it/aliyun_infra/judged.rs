@@ -31,7 +31,11 @@ fn spoiled(pointer: &str, value: Value) -> Value {
 fn the_ros_template_is_of_the_official_types() {
     let resources = "/resources";
     let wrong = [
-        (format!("{resources}/PlannerQueue/Properties/VisibilityTimeout"), json!(99_999), "visibilityTimeout"),
+        (
+            format!("{resources}/PlannerQueue/Properties/VisibilityTimeout"),
+            json!(99_999),
+            "visibilityTimeout",
+        ),
         (format!("{resources}/PlannerQueue/Properties/DelayMinutes"), json!(1), "DelayMinutes"),
         (format!("{resources}/PlannerFunction/Properties/LogConfig/Store"), json!("logs"), "Store"),
         (format!("{resources}/PlannerFunction/Properties/Cpu"), json!("much"), "cpu"),

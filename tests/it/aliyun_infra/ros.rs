@@ -183,7 +183,10 @@ impl Reading {
         self.attributes.borrow_mut().insert((kind.to_owned(), attribute.to_owned()));
         let properties = &resource["Properties"];
         if (kind, attribute) == ("ALIYUN::RAM::Role", "Arn") {
-            return json!(format!("acs:ram::{ACCOUNT}:role/{}", self.text(&properties["RoleName"])));
+            return json!(format!(
+                "acs:ram::{ACCOUNT}:role/{}",
+                self.text(&properties["RoleName"])
+            ));
         }
         let value = self.value(&properties[attribute]).filter(|value| !value.is_null());
         value.unwrap_or_else(|| panic!("{name} has no {attribute}"))

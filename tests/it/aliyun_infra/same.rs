@@ -110,7 +110,8 @@ fn all_three_run_the_same_zips() {
     let wanted_in_ros: BTreeSet<String> = wanted("ossferry/0123456789ab");
     assert_eq!(in_ros, wanted_in_ros);
     let environment = EVERYTHING_OF_AWS;
-    let paths = ["s.yaml", "s-aws.yaml"].map(|file| serverless_devs::deployed(file, &environment).1);
+    let paths =
+        ["s.yaml", "s-aws.yaml"].map(|file| serverless_devs::deployed(file, &environment).1);
     let paths: BTreeSet<String> = paths.into_iter().flatten().collect();
     let wanted_local: BTreeSet<String> = wanted("../../target/fc");
     assert_eq!(paths, wanted_local);
@@ -157,20 +158,18 @@ fn both_templates_say_the_same_of_their_parameters() {
             parameters.iter().find(|(name, _)| snake(name) == label(block, 0)).unwrap();
         let words = attribute(block.body(), "description").expect("a description");
         let words = in_json(&words.evaluate(&Context::new()).expect("a constant"));
-        let names = parameters.keys().fold(words.as_str().expect("text").to_owned(), |text, name| {
-            if snake(name).contains('_') { text.replace(&snake(name), name) } else { text }
-        });
+        let names =
+            parameters.keys().fold(words.as_str().expect("text").to_owned(), |text, name| {
+                if snake(name).contains('_') { text.replace(&snake(name), name) } else { text }
+            });
         assert_eq!(parameter["Description"], json!(names), "{name}");
     }
 }
 
 #[test]
 fn what_does_not_fit_together_is_refused_by_both() {
-    let cases: [(&str, &str, usize); 3] = [
-        ("PassSchedule", "@every 6h", 1),
-        ("CodeBucket", "", 1),
-        ("AwsTable", "table", 1),
-    ];
+    let cases: [(&str, &str, usize); 3] =
+        [("PassSchedule", "@every 6h", 1), ("CodeBucket", "", 1), ("AwsTable", "table", 1)];
     for (name, text, broken) in cases {
         let mut choice: Vec<(&str, &str)> = LEAST.to_vec();
         choice.retain(|(known, _)| *known != name);

@@ -54,7 +54,8 @@ fn foundation(props: &Value) -> Vec<(String, Map<String, Value>)> {
 fn function(props: Value) -> Vec<(String, Map<String, Value>)> {
     let Value::Object(mut props) = props else { panic!("props are a map") };
     let function = props["functionName"].clone();
-    let mut take = |key: &str| props.remove(key).unwrap_or_else(|| panic!("{function} has no {key}"));
+    let mut take =
+        |key: &str| props.remove(key).unwrap_or_else(|| panic!("{function} has no {key}"));
     take("region");
     take("code");
     let mut made = Vec::new();

@@ -155,7 +155,8 @@ impl Known {
                 let mut instances = Map::new();
                 for (key, value) in entries(for_each.evaluate(&context)?) {
                     let mut context = context.clone();
-                    context.declare_var("each", hcl::value!({ key = (key.clone()), value = value }));
+                    context
+                        .declare_var("each", hcl::value!({ key = (key.clone()), value = value }));
                     let arguments = arguments(block.body(), &context)?;
                     broken.extend(broken_preconditions(block.body(), &context)?);
                     planned.push(arguments.clone());

@@ -208,6 +208,7 @@ fn a_message_that_cannot_be_pushed_is_set_aside_and_holds_nothing_up() {
         assert_eq!(options["deadLetterQueue"]["Arn"], json!(dead));
         let source = &config["eventSourceConfig"]["eventSourceParameters"]["sourceMNSParameters"];
         assert_eq!(source["QueueName"], json!(format!("ossferry-{function}")));
+        assert_eq!(source["IsBase64Decode"], true, "SMQ is given base64");
         assert_eq!(config["asyncInvocationType"], false, "a failure is seen only by who waits");
     }
 }

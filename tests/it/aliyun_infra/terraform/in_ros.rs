@@ -83,7 +83,8 @@ fn in_ros(planned: &Planned) -> (String, Map<String, Value>) {
 
 fn properties(kind: &str, arguments: &Value) -> Map<String, Value> {
     let arguments = arguments.as_object().expect("arguments");
-    let named = arguments.iter().map(|(key, value)| (property_name(kind, key), property(kind, key, value)));
+    let named =
+        arguments.iter().map(|(key, value)| (property_name(kind, key), property(kind, key, value)));
     named.collect()
 }
 
