@@ -9,6 +9,9 @@ use super::ros::Stack;
 /// A type of ROS and the name of the resource.
 pub(super) type Named = (String, String);
 
+/// A type of ROS and properties.
+pub(super) type Made = (String, Map<String, Value>);
+
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) resources: BTreeMap<Named, Map<String, Value>>,
@@ -21,7 +24,7 @@ impl Described {
     }
 
     /// The policies' roles come together from wherever they are attached.
-    pub(super) fn new(made: impl Iterator<Item = (String, Map<String, Value>)>) -> Self {
+    pub(super) fn new(made: impl Iterator<Item = Made>) -> Self {
         let mut resources = BTreeMap::new();
         let mut attached = Vec::new();
         for (kind, properties) in made {
@@ -61,6 +64,11 @@ impl Described {
         let found = self.resources.get(&(kind.to_owned(), name.to_owned()));
         found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
     }
+}
+
+/// With its first letter large, as ROS spells names.
+pub(super) fn capital(word: &str) -> String {
+    format!("{}{}", word[..1].to_uppercase(), &word[1..])
 }
 
 pub(super) fn text(value: &Value) -> String {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use super::described::Made;
 use super::{ACCOUNT, REGION, infra, yaml};
 
 pub(super) static TEMPLATE: LazyLock<Value> = LazyLock::new(|| yaml(&infra("ros.yaml")));
@@ -13,7 +14,7 @@ pub(super) static TEMPLATE: LazyLock<Value> = LazyLock::new(|| yaml(&infra("ros.
 /// What is made of the template.
 pub(super) struct Stack {
     /// By their names in the template: their types and properties.
-    pub(super) resources: BTreeMap<String, (String, Map<String, Value>)>,
+    pub(super) resources: BTreeMap<String, Made>,
     pub(super) outputs: BTreeMap<String, Value>,
     /// The types and attributes that were asked for.
     pub(super) attributes: BTreeSet<(String, String)>,

@@ -1,8 +1,8 @@
 //! `s.yaml` and `s-aws.yaml` as Serverless Devs would deploy them: the foundation by ROS, functions by component fc3.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::described::Described;
+use super::described::{Described, Made, capital};
 use super::{ACCOUNT, infra, ros, yaml};
 
 /// What the file's own variables say, from the environment of whoever deploys.
@@ -12,10 +12,7 @@ struct Reading<'a> {
 }
 
 /// What is made of the file, by ROS's types, and the paths of the functions' code. Code is left out: it lies elsewhere.
-pub(super) fn deployed(
-    file: &str,
-    environment: &[(&str, &str)],
-) -> (Vec<(String, Map<String, Value>)>, Vec<String>) {
+pub(super) fn deployed(file: &str, environment: &[(&str, &str)]) -> (Vec<Made>, Vec<String>) {
     let file = yaml(&infra(file));
     assert_eq!(file["edition"], "3.0.0");
     let reading = Reading { file: &file, environment };
@@ -39,7 +36,7 @@ pub(super) fn described(files: &[&str], environment: &[(&str, &str)]) -> Describ
     Described::new(files.iter().flat_map(|file| deployed(file, environment).0))
 }
 
-fn foundation(props: &Value) -> Vec<(String, Map<String, Value>)> {
+fn foundation(props: &Value) -> Vec<Made> {
     assert_eq!(props["template"], "./ros.yaml");
     let parameters = props["parameters"].as_object().expect("parameters");
     let chosen: Vec<(&str, &str)> = parameters
@@ -51,7 +48,7 @@ fn foundation(props: &Value) -> Vec<(String, Map<String, Value>)> {
     stack.resources.into_values().collect()
 }
 
-fn function(props: Value) -> Vec<(String, Map<String, Value>)> {
+fn function(props: Value) -> Vec<Made> {
     let Value::Object(mut props) = props else { panic!("props are a map") };
     let function = props["functionName"].clone();
     let mut take =
@@ -89,8 +86,7 @@ fn in_ros(value: Value) -> Value {
 
 fn entry_in_ros((key, value): (String, Value)) -> (String, Value) {
     let free = ["environmentVariables", "triggerConfig"].contains(&key.as_str());
-    let capital = format!("{}{}", key[..1].to_uppercase(), &key[1..]);
-    (capital, if free { value } else { in_ros(value) })
+    (capital(&key), if free { value } else { in_ros(value) })
 }
 
 impl Reading<'_> {

@@ -204,12 +204,12 @@ fn arguments(body: &Body, context: &Context<'_>) -> Result<Map<String, Value>, h
             continue;
         }
         let for_each = attribute(block.body(), "for_each").expect("dynamic has for_each");
-        let content = block.body().blocks().find(|inner| inner.identifier() == "content");
+        let inner = block.body().blocks().find(|inner| inner.identifier() == "content");
         for (key, value) in entries(for_each.evaluate(context)?) {
             let mut context = context.clone();
             let iterator = hcl::value!({ key = key, value = value });
             context.declare_var(hcl::Identifier::sanitized(label(block, 0)), iterator);
-            nested(label(block, 0), arguments(content.expect("content").body(), &context)?);
+            nested(label(block, 0), arguments(inner.expect("content").body(), &context)?);
         }
     }
     Ok(found)

@@ -1,70 +1,66 @@
 //! The functions of Terraform that the module calls.
 
-use hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
+use hcl::eval::{Context, FuncDef, ParamType};
 use hcl::{Map, Value};
 
 use super::{in_json, sha1_digits};
 
-type Answer = Result<Value, String>;
-
 /// A context in which they may be called.
 pub(super) fn context() -> Context<'static> {
     let map = || ParamType::object_of(ParamType::Any);
+    let list = ParamType::array_of;
     let mut context = Context::new();
     let mut declare = |name: &str, func: FuncDef| {
         context.declare_func(hcl::Identifier::sanitized(name), func);
     };
-    declare("jsonencode", FuncDef::new(jsonencode, [ParamType::Any]));
-    declare("keys", FuncDef::new(keys, [map()]));
-    declare("length", FuncDef::new(length, [ParamType::array_of(ParamType::Any)]));
-    declare("merge", FuncDef::builder().variadic_param(map()).build(merge));
-    declare("sha1", FuncDef::new(sha1, [ParamType::String]));
+    // Terraform writes keys in order and no spaces, as serde_json does.
+    declare(
+        "jsonencode",
+        FuncDef::new(|given| Ok(in_json(&given[0]).to_string().into()), [ParamType::Any]),
+    );
+    declare("keys", FuncDef::new(|given| Ok(keys(&given[0])), [map()]));
+    declare("length", FuncDef::new(|given| Ok(length(&given[0])), [list(ParamType::Any)]));
+    declare("merge", FuncDef::builder().variadic_param(map()).build(|given| Ok(merge(&given))));
+    declare(
+        "sha1",
+        FuncDef::new(|given| Ok(sha1_digits(text(&given[0])).into()), [ParamType::String]),
+    );
     declare(
         "substr",
-        FuncDef::new(substr, [ParamType::String, ParamType::Number, ParamType::Number]),
+        FuncDef::new(
+            |given| substr(&given),
+            [ParamType::String, ParamType::Number, ParamType::Number],
+        ),
     );
-    declare("toset", FuncDef::new(toset, [ParamType::array_of(ParamType::String)]));
-    declare("tostring", FuncDef::new(tostring, [ParamType::Number]));
+    declare("toset", FuncDef::new(|given| Ok(given[0].clone()), [list(ParamType::String)]));
+    declare("tostring", FuncDef::new(|given| Ok(given[0].to_string().into()), [ParamType::Number]));
     context
 }
 
-/// Terraform writes keys in order and no spaces, as `serde_json` does.
-fn jsonencode(given: FuncArgs) -> Answer {
-    Ok(Value::String(in_json(&given[0]).to_string()))
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
 }
 
-fn keys(given: FuncArgs) -> Answer {
-    let mut keys: Vec<&String> = given[0].as_object().expect("a map").keys().collect();
+fn keys(map: &Value) -> Value {
+    let mut keys: Vec<&String> = map.as_object().expect("a map").keys().collect();
     keys.sort_unstable();
-    Ok(keys.into_iter().cloned().collect())
+    keys.into_iter().cloned().collect()
 }
 
-fn length(given: FuncArgs) -> Answer {
-    Ok(Value::from(given[0].as_array().expect("a list").len()))
+fn length(list: &Value) -> Value {
+    Value::from(list.as_array().expect("a list").len())
 }
 
-fn merge(given: FuncArgs) -> Answer {
-    let maps = given.variadic_args().flat_map(|map| map.as_object().expect("a map").clone());
-    Ok(Value::Object(maps.collect::<Map<String, Value>>()))
+fn merge(maps: &[Value]) -> Value {
+    let entries = maps.iter().flat_map(|map| map.as_object().expect("a map").clone());
+    Value::Object(entries.collect::<Map<String, Value>>())
 }
 
-fn sha1(given: FuncArgs) -> Answer {
-    Ok(Value::String(sha1_digits(given[0].as_str().expect("text"))))
-}
-
-fn substr(given: FuncArgs) -> Answer {
-    let number = |index: usize| {
-        let number = given[index].as_u64().and_then(|number| usize::try_from(number).ok());
+fn substr(given: &[Value]) -> Result<Value, String> {
+    let number = |value: &Value| {
+        let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
         number.ok_or("want a whole number")
     };
-    let (from, length) = (number(1)?, number(2)?);
-    Ok(given[0].as_str().expect("text").chars().skip(from).take(length).collect::<String>().into())
-}
-
-fn toset(given: FuncArgs) -> Answer {
-    Ok(given[0].clone())
-}
-
-fn tostring(given: FuncArgs) -> Answer {
-    Ok(Value::String(given[0].as_number().expect("a number").to_string()))
+    let (from, length) = (number(&given[1])?, number(&given[2])?);
+    Ok(text(&given[0]).chars().skip(from).take(length).collect::<String>().into())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::described::{Described, text};
+use super::super::described::{Described, Made, capital, text};
 use super::{Plan, Planned};
 
 /// A resource of the provider and its type in ROS.
@@ -51,7 +51,7 @@ impl Plan {
     }
 }
 
-fn in_ros(planned: &Planned) -> (String, Map<String, Value>) {
+fn in_ros(planned: &Planned) -> Made {
     let kind = planned.kind.as_str();
     let in_ros = TYPES.iter().find(|(known, _)| *known == kind).map(|(_, in_ros)| *in_ros);
     let in_ros = match kind {
@@ -93,7 +93,7 @@ fn property_name(kind: &str, argument: &str) -> String {
     if let Some((_, _, in_ros)) = known {
         return (*in_ros).to_owned();
     }
-    argument.split('_').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect()
+    argument.split('_').fold(String::new(), |name, word| name + &capital(word))
 }
 
 fn property(kind: &str, key: &str, value: &Value) -> Value {
