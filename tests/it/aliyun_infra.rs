@@ -47,7 +47,7 @@ const EVERYTHING: Choice = &[
     ("JobName", "photos"),
     ("PlannerCpu", "1"),
     ("PlannerMemory", "1024"),
-    ("PlannerConcurrency", "20"),
+    ("PlannerConcurrency", "30"),
     ("CopierCpu", "0.35"),
     ("CopierMemory", "640"),
     ("CopierConcurrency", "150"),

@@ -109,9 +109,9 @@ variable "planner_memory" {
 }
 
 variable "planner_concurrency" {
-  description = "Planners at once, timers included. Each walks many slices of the listing. Set aside from the account's."
+  description = "Planners at once. Timers alone may have one at work for each pull_schedule in 50 minutes; the rest is for sweeps and triggers. Set aside from the account's."
   type        = number
-  default     = 10
+  default     = 20
 }
 
 variable "copier_cpu" {

@@ -214,6 +214,20 @@ fn a_message_that_cannot_be_pushed_is_set_aside_and_holds_nothing_up() {
 }
 
 #[test]
+fn timers_leave_room_for_planners_that_are_asked_for() {
+    let default = |name: &str| &TEMPLATE["Parameters"][name]["Default"];
+    let every = |name: &str| {
+        let minutes = default(name).as_str().and_then(|it| it.strip_prefix("@every "));
+        let minutes = minutes.and_then(|it| it.strip_suffix('m')).expect("minutes");
+        minutes.parse::<u64>().expect("a number")
+    };
+    let by_timers = 50 / every("PullSchedule");
+    assert!(default("PlannerConcurrency").as_u64().expect("a number") >= by_timers + 5);
+    let for_aws = 50 / every("AwsPullSchedule");
+    assert!(default("CopierConcurrency").as_u64().expect("a number") >= for_aws);
+}
+
+#[test]
 fn timers_ask_for_what_the_functions_understand() {
     let described = described(EVERYTHING);
     let payload = |name: &str| -> Value {
