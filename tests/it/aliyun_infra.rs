@@ -1,5 +1,5 @@
-//! What stands under `infra/aliyun`, looked at without the cloud: by official packages where they judge it, and as what
-//! each of the three descriptions would make.
+//! What stands under `infra/aliyun`, looked at without the cloud: by official packages where they
+//! judge it, and as what each of the three descriptions would make.
 
 mod arguments;
 mod described;

@@ -1,4 +1,5 @@
-//! The names of arguments, against those that the provider's documentation gives (aliyun/alicloud 1.283, August 2026).
+//! The names of arguments, against those that the provider's documentation gives (aliyun/alicloud
+//! 1.283, August 2026).
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,7 +9,8 @@ use hcl::structure::{Block, Body};
 use super::infra;
 use super::terraform::{blocks, label, of};
 
-/// Resources and data sources, and what may stand in them; what stands in a block has its name before it.
+/// Resources and data sources, and what may stand in them; what stands in a block has its name
+/// before it.
 const ARGUMENTS: [(&str, &[&str]); 15] = [
     ("alicloud_account", &[]),
     ("alicloud_regions", &["name", "current", "output_file"]),

@@ -67,7 +67,8 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// What an action ends or takes away: a message that was worked on, and an upload of our own that was not finished.
+/// What an action ends or takes away: a message that was worked on, and an upload of our own that
+/// was not finished.
 const MAY_END: [&str; 2] = ["mns:DeleteMessage", "oss:AbortMultipartUpload"];
 
 fn policy_statements(policy: &serde_json::Map<String, Value>) -> Vec<(Vec<String>, Vec<String>)> {

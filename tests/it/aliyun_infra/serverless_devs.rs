@@ -1,4 +1,5 @@
-//! `s.yaml` and `s-aws.yaml` as Serverless Devs would deploy them: the foundation by ROS, functions by component fc3.
+//! `s.yaml` and `s-aws.yaml` as Serverless Devs would deploy them: the foundation by ROS, functions
+//! by component fc3.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ struct Reading<'a> {
     environment: &'a [(&'a str, &'a str)],
 }
 
-/// What is made of the file, by ROS's types, and the paths of the functions' code. Code is left out: it lies elsewhere.
+/// What is made of the file, by ROS's types, and the paths of the functions' code. Code is left
+/// out: it lies elsewhere.
 pub(super) fn deployed(file: &str, environment: &[(&str, &str)]) -> (Vec<Made>, Vec<String>) {
     let file = yaml(&infra(file));
     assert_eq!(file["edition"], "3.0.0");

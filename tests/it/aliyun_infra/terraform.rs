@@ -1,4 +1,5 @@
-//! The Terraform module as a plan of it would be, without the provider: expressions evaluated, names not yet judged.
+//! The Terraform module as a plan of it would be, without the provider: expressions evaluated,
+//! names not yet judged.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ pub(super) fn attribute<'a>(body: &'a Body, key: &str) -> Option<&'a Expression>
     body.attributes().find(|attribute| attribute.key() == key).map(hcl::Attribute::expr)
 }
 
-/// Evaluates the module for these variables. Locals and resources are taken as soon as what they refer to is known.
+/// Evaluates the module for these variables. Locals and resources are taken as soon as what they
+/// refer to is known.
 pub(super) fn plan(chosen: &[(String, serde_json::Value)]) -> Plan {
     let blocks = blocks();
     let mut known = Known::new(&blocks, chosen);
