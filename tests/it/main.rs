@@ -4,6 +4,7 @@
 //! does both.
 
 mod aliyun;
+mod aliyun_infra;
 mod aws;
 mod command;
 mod conformance;
