@@ -2,6 +2,8 @@
 
 mod events;
 mod faults;
+mod limits;
 mod mix;
+mod operating;
 mod passes;
 mod secrets;

@@ -47,7 +47,7 @@ fn named(value: &'static Value) -> &'static str {
 }
 
 /// Text in quotes that starts with `prefix`, in the code of these folders, without its tests.
-fn quoted(folders: &[&str], prefix: &str) -> BTreeMap<String, String> {
+pub(crate) fn quoted(folders: &[&str], prefix: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (path, text) in folders.iter().flat_map(|folder| crate::tidy::sources(folder)) {
         for line in crate::tidy::code(&text) {

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::cos::Cos;
 use crate::oss::{self, Oss};
 use crate::s3::{self, S3Bucket};
 use crate::{fixtures, seaweedfs};
@@ -42,6 +43,11 @@ impl JobFile {
             ),
             oss,
         )
+    }
+
+    /// From COS.
+    pub fn from_cos(cos: &Cos, oss: &Oss) -> Self {
+        Self::from_source(format!("{}{SOURCE_CREDENTIALS}", cos.source()), oss)
     }
 
     /// From a folder.

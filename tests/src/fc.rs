@@ -24,7 +24,7 @@ use self::instance::Instance;
 use crate::lambda::{Figures, Invoked, Kills, locked};
 
 pub use service::FcService;
-pub use stack::{FcLimits, FcStack};
+pub use stack::{FcLimits, FcStack, STACK};
 
 /// Between two attempts of an asynchronous invocation; a minute there.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);

@@ -1,6 +1,6 @@
 //! Servers to start, faults to inject, and fixtures for the integration tests.
 //!
-//! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
+//! - Real ends: [`seaweedfs`] as S3, [`cos`] in front of it, the emulator as OSS ([`oss`]), and writers to both.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
@@ -15,6 +15,7 @@
 pub mod billed;
 pub mod clock;
 pub mod command;
+pub mod cos;
 pub mod deployment;
 pub mod drive;
 pub mod dynamodb_local;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use http::header::{AUTHORIZATION, ETAG, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ossferry_aws::sigv4::{self, CanonicalParts, Scope, SigningKey, UNSIGNED_PAYLOAD};
 use ossferry_aws::{S3Options, S3Source};
 use ossferry_core::job::{Addressing, BucketSource, Credentials as Place, StoreKind};
@@ -25,6 +25,9 @@ pub const REGION: &str = "us-east-1";
 
 /// Objects written at once.
 const WRITES: usize = 16;
+
+/// Bytes of an object that is passed on.
+const OBJECT_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of an answer to a write.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -207,6 +210,24 @@ impl S3Bucket {
         request_head("GET", &path, &headers)
     }
 
+    /// Asks what somebody else has asked, and gives the whole answer.
+    pub(crate) async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        mut headers: HeaderMap,
+    ) -> (StatusCode, HeaderMap, Bytes) {
+        self.sign(&method, path, query, &mut headers).expect("a signed request");
+        let path_and_query =
+            if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let (operation, endpoint, body) = ("fixture", &self.endpoint, LaneBody::Empty);
+        let request = LaneRequest { operation, method, endpoint, path_and_query, headers, body };
+        let answer = self.lane.send(request, &Meter::default()).await.expect("the server answers");
+        let (status, headers) = (answer.status, answer.headers.clone());
+        (status, headers, answer.collect(OBJECT_BYTES_MAX).await.expect("a whole answer"))
+    }
+
     fn path(&self, key: Option<&Key>) -> String {
         let mut path = String::from("/");
         push_encoded(&mut path, self.name.as_bytes(), Slash::Encoded);
@@ -296,7 +317,8 @@ fn header_map(headers: &ObjectHeaders) -> HeaderMap {
     map
 }
 
-fn folded(value: &str) -> String {
+/// Runs of spaces as one.
+pub(crate) fn folded(value: &str) -> String {
     value.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     ///
     /// Prints a line for each thing looked at, with ok, warn or FAIL and what to do about it. Reads at
     /// source and target (a few requests), writes nothing at either, and makes no ledger. With a stack
-    /// on AWS also: its state, table, queues and dead letters, and whether this job file is deployed.
+    /// also: its state, table, queues and dead letters, and whether this job file is deployed.
     #[command(after_help = "Example: ossferry check --job job.toml\n\n\
                             Exit status: 0 nothing stands in the way; 1 something FAILs.")]
     Check(JobArgument),
@@ -76,8 +76,8 @@ pub(crate) enum Command {
     /// Limits of the job file hold for each process. Interrupted with --json, it prints how the open
     /// pass stands as its last line.
     ///
-    /// With a stack on AWS (`[state]` kind = "aws") functions move: this asks for the pass, watches it and
-    /// prints the report. Interrupted, they go on.
+    /// With a stack (`[state]` kind = "aws" or "aliyun") functions move: this asks for the pass, watches it
+    /// and prints the report. Interrupted, they go on.
     #[command(after_help = "Examples:\n  ossferry run --job job.toml\n  \
                             ossferry run --job job.toml --pass retry --json | jq .failed\n\n\
                             Exit status: 0 finished and nothing failed; 2 finished with failures \
@@ -159,7 +159,7 @@ pub(crate) enum Command {
 
     /// Gives the job file to the functions of a stack
     ///
-    /// For a job whose `[state]` is kind = "aws". Writes the definition into the stack's table: the next
+    /// For a job whose `[state]` is kind = "aws" or "aliyun". Writes the definition into the stack's table: the next
     /// pass begins with it, whoever triggers that. A pass that runs keeps the one that it began with;
     /// while one runs, another source, target, prefix or filter is refused. May be repeated.
     #[command(after_help = "Example: ossferry deploy-job --job job.toml\n\n\
@@ -177,7 +177,7 @@ pub(crate) enum Command {
 
     /// Returns dead letters to their queues, where the ledger says that they are still due
     ///
-    /// For a job whose `[state]` is kind = "aws". A letter whose work is done, given up or another's is
+    /// For a job whose `[state]` is kind = "aws" or "aliyun". A letter whose work is done, given up or another's is
     /// deleted and named; one that cannot be read stays and is named. Look into the function's log first:
     /// what failed five times will fail again until its cause is gone.
     #[command(after_help = "Example: ossferry redrive --job job.toml\n\n\

@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use oss_emulator::EmulatorError;
-use ossferry_aws::api::FunctionFailed;
 use ossferry_core::error::PortError;
 use ossferry_core::job::JobErrors;
 use ossferry_ends::EndError;
@@ -104,19 +103,40 @@ pub(crate) enum CommandError {
     /// `--since` for a pass that trusts no date.
     #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
     SinceWithout(PassKind),
-    /// AWS did not answer, or said no.
-    #[error("aws: {0}")]
-    Aws(PortError),
+    /// The cloud of a stack did not answer, or said no.
+    #[error("stack: {0}")]
+    Cloud(PortError),
+    /// Nobody is named who may look at a stack of Alibaba Cloud.
+    #[error(
+        "the environment variable {0} is not set: a stack on Alibaba Cloud is operated with the key of a \
+         RAM user, as Alibaba Cloud's own tools read it"
+    )]
+    OperatorKey(&'static str),
+    /// What should be an address is none.
+    #[error("{what} is no address: want https://host")]
+    NoAddress {
+        /// A variable or an output.
+        what: String,
+    },
+    /// The file that the job file names does not hold a deployment's outputs.
+    #[error("{}: {problem}; write it with: terraform output -json > {}", path.display(), path.display())]
+    OutputsUnreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The job file names a stack that was not deployed.
     #[error(
-        "no stack {stack} in {region}: deploy it with: sam deploy --stack-name {stack}, or write \
-         another name or region below [state]"
+        "no stack {stack} in {region}: {remedy}, or write another name or region below [state]"
     )]
     NoStack {
         /// As the job file names it.
         stack: String,
         /// Where it was looked for.
         region: String,
+        /// How to deploy it.
+        remedy: String,
     },
     /// A stack of another template, or one that is not ready.
     #[error(
@@ -140,7 +160,7 @@ pub(crate) enum CommandError {
         /// Its name.
         function: String,
         /// What it said.
-        error: FunctionFailed,
+        error: String,
     },
     /// The planner would not begin a pass.
     #[error("refused: {0}")]
@@ -164,7 +184,7 @@ pub(crate) enum CommandError {
     },
     /// A command for functions, with a ledger of this machine.
     #[error(
-        "{command} is for a job whose [state] is kind = \"aws\"; this one's ledger is a file of this \
+        "{command} is for a job whose [state] is kind = \"aws\" or \"aliyun\"; this one's ledger is a file of this \
          machine: {hint}"
     )]
     ForStacks {

@@ -21,9 +21,9 @@ pub(crate) async fn deploy(job_file: &Path, machine: &Machine) -> Result<(), Com
     };
     let Workplace::Stack(stack) = workplace else { return Ok(()) };
     if is_new {
-        eprintln!("job {} is deployed to stack {}, as {hash}", kept.job, stack.name);
+        eprintln!("job {} is deployed to stack {}, as {hash}", kept.job, stack.place);
     } else {
-        eprintln!("job {} stands in stack {} already, as {hash}", kept.job, stack.name);
+        eprintln!("job {} stands in stack {} already, as {hash}", kept.job, stack.place);
     }
     if let Some(running) = running {
         eprintln!("pass {running} runs and keeps the definition that it began with");
@@ -36,7 +36,7 @@ async fn look(
     job_file: &Path,
     machine: &Machine,
 ) -> Result<(JobLedger, Workplace), CommandError> {
-    if let ossferry_core::job::StateSpec::Local { .. } = job.state {
+    if !job.state.is_stack() {
         let hint = "run takes the job file as it is";
         return Err(CommandError::ForStacks { command: "deploy-job", hint });
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::job::Job;
 use ossferry_core::ports::Queue;
 use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::{JobName, PassId, PassRef};
@@ -14,7 +14,7 @@ use crate::command_error::CommandError;
 use crate::host::mark::{Mark, worker_mark};
 use crate::local_ledger;
 use crate::machine::Machine;
-use crate::stack::AwsStack;
+use crate::stack::Stack;
 
 /// Reads a job file.
 pub(crate) fn read_job(path: &Path) -> Result<Job, CommandError> {
@@ -28,7 +28,7 @@ pub(crate) enum Workplace {
     /// By processes of this machine, on this file.
     Machine(Database),
     /// By functions, which start by themselves.
-    Stack(Box<AwsStack>),
+    Stack(Box<Stack>),
 }
 
 impl Workplace {
@@ -61,15 +61,12 @@ impl JobLedger {
         job_file: &Path,
         machine: &Machine,
     ) -> Result<(Self, Workplace), CommandError> {
-        match &job.state {
-            StateSpec::Local { .. } => {
+        match Stack::of(&job.state, machine).await? {
+            None => {
                 let (kept, database) = local_ledger::look(job, job_file, machine)?;
                 Ok((kept, Workplace::Machine(database)))
             }
-            StateSpec::Aws { stack, region } => {
-                let stack = AwsStack::find(stack, region.as_deref(), machine).await?;
-                Ok((stack.ledger(job, machine), Workplace::Stack(Box::new(stack))))
-            }
+            Some(stack) => Ok((stack.ledger(job, machine), Workplace::Stack(Box::new(stack)))),
         }
     }
 

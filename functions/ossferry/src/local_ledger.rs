@@ -18,7 +18,7 @@ use crate::machine::Machine;
 pub(crate) fn ledger_path(job: &Job) -> PathBuf {
     match &job.state {
         StateSpec::Local { path } => PathBuf::from(path),
-        StateSpec::Aws { stack, .. } => unreachable!("the ledger of stack {stack} is no file"),
+        stack => unreachable!("a ledger of {stack:?} is no file"),
     }
 }
 

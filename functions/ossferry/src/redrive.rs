@@ -8,8 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ossferry_core::error::PortError;
-use ossferry_core::job::StateSpec;
-use ossferry_core::ports::{Delivery, Outgoing, Queue as _};
+use ossferry_core::ports::{Delivery, Outgoing};
 use ossferry_ledger::Due;
 use ossferry_ledger::messages::Message;
 
@@ -49,7 +48,7 @@ impl Counts {
 /// Answers the exit status: 1 where a letter was left.
 pub(crate) async fn redrive(job_file: &Path, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(job_file)?;
-    if let StateSpec::Local { .. } = job.state {
+    if !job.state.is_stack() {
         let hint = "nothing becomes a dead letter there; ossferry sweep sends again what is due";
         return Err(CommandError::ForStacks { command: "redrive", hint });
     }

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::job::Job;
 use ossferry_core::report::Report;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Begun;
@@ -39,7 +39,7 @@ const FAILURES_SHOWN: usize = 10;
 pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("run", &arguments.job.file, arguments.json);
-    if let StateSpec::Aws { .. } = job.state {
+    if job.state.is_stack() {
         return deployed::run(&job, &arguments, &asked, machine).await;
     }
     let crew = Crew::hire(job, Role::Run, arguments.work, machine).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: RunArguments, machine: &Machine) -> Result<u8
 pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("plan", &arguments.job.file, false);
-    if let StateSpec::Aws { .. } = job.state {
+    if job.state.is_stack() {
         return deployed::plan(&job, &arguments, &asked, machine).await;
     }
     let limits = WorkArguments { workers: None, invocation_seconds: arguments.invocation_seconds };
@@ -64,7 +64,7 @@ pub(crate) async fn plan(arguments: PlanArguments, machine: &Machine) -> Result<
 pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
     let asked = Asked::new("copy", &arguments.job.file, arguments.json);
-    if let StateSpec::Aws { .. } = job.state {
+    if job.state.is_stack() {
         return Err(deployed::no_copy());
     }
     let crew = Crew::hire(job, Role::Copy, arguments.work, machine).await?;

@@ -1,13 +1,17 @@
-//! A stack on AWS: its table, its queues and its functions.
+//! A deployed stack: its table, its queues and its functions, on whichever cloud.
 
+mod aliyun;
+mod aws;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client as TableClient;
-use aws_sdk_sqs::Client as QueueClient;
-use ossferry_aws::api::{AwsApi, Stack};
-use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
+use async_trait::async_trait;
+use ossferry_aliyun::SmqQueue;
+use ossferry_aws::SqsQueue;
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::Job;
+use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::ports::{Queue, Table};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::{JobName, PassId};
@@ -19,42 +23,26 @@ use crate::command_error::CommandError;
 use crate::job_ledger::JobLedger;
 use crate::machine::Machine;
 
-/// What the commands need of a stack. The template names the same outputs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Outputs {
-    table: String,
-    planner_queue: String,
-    copier_queue: String,
-    planner_dead_letters: String,
-    copier_dead_letters: String,
-    planner_function: String,
-    copier_function: String,
+pub(crate) use aliyun::with_operators_role;
+
+/// A queue whose messages can be counted.
+#[async_trait]
+pub(crate) trait CountedQueue: Queue {
+    /// About how many messages wait to be received.
+    async fn message_count(&self) -> Result<u64, PortError>;
 }
 
-impl Outputs {
-    fn of(name: &str, stack: &Stack) -> Result<Self, CommandError> {
-        let mut missing = Vec::new();
-        let mut output = |name: &'static str| {
-            let value = stack.outputs.get(name).filter(|value| !value.is_empty());
-            if value.is_none() {
-                missing.push(name);
-            }
-            value.cloned().unwrap_or_default()
-        };
-        let found = Self {
-            table: output("TableName"),
-            planner_queue: output("PlannerQueueUrl"),
-            copier_queue: output("CopierQueueUrl"),
-            planner_dead_letters: output("PlannerDeadLetterQueueUrl"),
-            copier_dead_letters: output("CopierDeadLetterQueueUrl"),
-            planner_function: output("PlannerFunctionName"),
-            copier_function: output("CopierFunctionName"),
-        };
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        let (stack, status) = (name.to_owned(), stack.status.clone());
-        Err(CommandError::StackIncomplete { stack, status, missing: missing.join(", ") })
+#[async_trait]
+impl CountedQueue for SqsQueue {
+    async fn message_count(&self) -> Result<u64, PortError> {
+        Self::message_count(self).await
+    }
+}
+
+#[async_trait]
+impl CountedQueue for SmqQueue {
+    async fn message_count(&self) -> Result<u64, PortError> {
+        Self::message_count(self).await
     }
 }
 
@@ -63,22 +51,56 @@ pub(crate) struct StackQueue {
     /// `planner` or `copier`.
     pub(crate) function: &'static str,
     /// What the function receives.
-    pub(crate) live: Arc<SqsQueue>,
+    pub(crate) live: Arc<dyn CountedQueue>,
     /// What it failed at too often.
-    pub(crate) dead_letters: Arc<SqsQueue>,
+    pub(crate) dead_letters: Arc<dyn CountedQueue>,
+}
+
+/// The planner function, called for its answer. What is asked bears repetition.
+#[async_trait]
+trait Planner: Send + Sync {
+    /// The inner `Err` is what a function that failed says.
+    async fn call(&self, function: &str, event: &Value)
+    -> Result<Result<Value, String>, PortError>;
 }
 
 /// A stack that is deployed.
-pub(crate) struct AwsStack {
-    /// As the job file names it.
-    pub(crate) name: String,
+pub(crate) struct Stack {
     /// `UPDATE_COMPLETE` and the like.
     pub(crate) status: String,
     /// The planner's, then the copier's.
     pub(crate) queues: [StackQueue; 2],
-    api: AwsApi,
-    outputs: Outputs,
-    table: Arc<DynamoTable>,
+    /// Its name, and where it is.
+    pub(crate) place: String,
+    table_name: String,
+    /// The planner's, then the copier's.
+    function_names: [String; 2],
+    table: Arc<dyn Table>,
+    planner: Box<dyn Planner>,
+}
+
+/// What a description says of a stack, by names that the templates give.
+struct Outputs<'a> {
+    stack: &'a str,
+    status: &'a str,
+    found: &'a BTreeMap<String, String>,
+}
+
+impl Outputs<'_> {
+    /// Every one of these, or the names of all that are missing.
+    fn all<const COUNT: usize>(
+        &self,
+        names: [&'static str; COUNT],
+    ) -> Result<[String; COUNT], CommandError> {
+        let value = |name| self.found.get(name).filter(|value| !value.is_empty());
+        let missing: Vec<&str> =
+            names.iter().copied().filter(|name| value(*name).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(names.map(|name| value(name).cloned().unwrap_or_default()));
+        }
+        let (stack, status) = (self.stack.to_owned(), self.status.to_owned());
+        Err(CommandError::StackIncomplete { stack, status, missing: missing.join(", ") })
+    }
 }
 
 /// A pass to begin.
@@ -124,58 +146,39 @@ struct SweepAnswer {
     swept: Vec<SweptPass>,
 }
 
-impl AwsStack {
-    /// Asks `CloudFormation` for the stack.
-    pub(crate) async fn find(
-        name: &str,
-        region: Option<&str>,
+impl Stack {
+    /// The stack that holds a job's ledger; `None` where that is a file.
+    pub(crate) async fn of(
+        state: &StateSpec,
         machine: &Machine,
-    ) -> Result<Self, CommandError> {
-        let api = AwsApi::connect(region, &*machine.around.variables, machine.clock())
-            .await
-            .map_err(CommandError::Aws)?;
-        let stack = api.describe_stack(name).await.map_err(|error| no_stack(name, &api, error))?;
-        let outputs = Outputs::of(name, &stack)?;
-        let config = sdk_config(Some(api.region())).await;
-        let queues = QueueClient::new(&config);
-        let queue = |url: &String| Arc::new(SqsQueue::new(queues.clone(), url.clone(), None));
-        let table = DynamoTable::new(TableClient::new(&config), outputs.table.clone());
-        let queues = [
-            StackQueue {
-                function: "planner",
-                live: queue(&outputs.planner_queue),
-                dead_letters: queue(&outputs.planner_dead_letters),
-            },
-            StackQueue {
-                function: "copier",
-                live: queue(&outputs.copier_queue),
-                dead_letters: queue(&outputs.copier_dead_letters),
-            },
-        ];
-        let (name, status) = (name.to_owned(), stack.status);
-        Ok(Self { name, status, queues, api, outputs, table: Arc::new(table) })
+    ) -> Result<Option<Self>, CommandError> {
+        match state {
+            StateSpec::Local { .. } => Ok(None),
+            StateSpec::Aws { stack, region } => {
+                aws::find(stack, region.as_deref(), machine).await.map(Some)
+            }
+            StateSpec::Aliyun { region, outputs } => {
+                aliyun::find(region, outputs, machine).await.map(Some)
+            }
+        }
     }
 
     /// The ledger of a job in it.
     pub(crate) fn ledger(&self, job: &Job, machine: &Machine) -> JobLedger {
-        let [planner, copier] = &self.queues;
-        let (planner_queue, copier_queue) = (Arc::clone(&planner.live), Arc::clone(&copier.live));
+        let [planner_queue, copier_queue] =
+            [0, 1].map(|index| Arc::clone(&self.queues[index].live) as Arc<dyn Queue>);
         // A function that was ended tells nobody: its leases run out.
         let known_dead = Arc::new(|_: &str| false);
         let table = Arc::clone(&self.table);
-        let (planner, copier) = (planner_queue.clone(), copier_queue.clone());
+        let (planner, copier) = (Arc::clone(&planner_queue), Arc::clone(&copier_queue));
         let ledger = Ledger::new(table, planner, copier, machine.clock(), known_dead);
         JobLedger { job: JobName(job.name.clone()), ledger, planner_queue, copier_queue }
     }
 
     /// Where it is, and what stands in it, in one line.
     pub(crate) fn describe(&self) -> String {
-        let Outputs { table, planner_function, copier_function, .. } = &self.outputs;
-        let (name, status, region) = (&self.name, &self.status, self.api.region());
-        format!(
-            "{name} in {region}: {status}; table {table}, functions {planner_function} and \
-             {copier_function}"
-        )
+        let Self { place, status, table_name, function_names: [planner, copier], .. } = self;
+        format!("{place}: {status}; table {table_name}, functions {planner} and {copier}")
     }
 
     /// Asks the planner to begin a pass. May be repeated: the same pass id is the same pass.
@@ -203,8 +206,8 @@ impl AwsStack {
         &self,
         event: &Value,
     ) -> Result<A, CommandError> {
-        let function = &self.outputs.planner_function;
-        let answered = self.api.invoke(function, event).await.map_err(CommandError::Aws)?;
+        let [function, _] = &self.function_names;
+        let answered = self.planner.call(function, event).await.map_err(CommandError::Cloud)?;
         let answer = answered
             .map_err(|error| CommandError::FunctionFailed { function: function.clone(), error })?;
         serde_json::from_value(answer).map_err(|_| {
@@ -212,40 +215,24 @@ impl AwsStack {
                 "function {function} answers what this version does not know: deploy the same \
                  version as this command's"
             );
-            CommandError::Aws(PortError::new(ErrorKind::BadAnswer, message))
+            CommandError::Cloud(PortError::new(ErrorKind::BadAnswer, message))
         })
     }
 }
 
-/// `CloudFormation` calls a stack that is not there a mistake of the question.
-fn no_stack(name: &str, api: &AwsApi, error: PortError) -> CommandError {
-    if error.message.contains("ValidationError") {
-        let (stack, region) = (name.to_owned(), api.region().to_owned());
-        return CommandError::NoStack { stack, region };
-    }
-    CommandError::Aws(error)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]
     fn outputs_that_are_missing_are_named_together() {
-        let outputs = ["TableName", "PlannerQueueUrl", "CopierQueueUrl", "PlannerFunctionName"];
-        let outputs: BTreeMap<String, String> =
-            outputs.into_iter().map(|name| (name.to_owned(), "x".to_owned())).collect();
-        let stack = Stack { status: "CREATE_IN_PROGRESS".to_owned(), outputs };
-        let text = Outputs::of("mine", &stack).unwrap_err().to_string();
+        let found = BTreeMap::from([("TableName".to_owned(), "x".to_owned())]);
+        let outputs = Outputs { stack: "mine", status: "CREATE_IN_PROGRESS", found: &found };
+        let error = outputs.all(["TableName", "PlannerQueueUrl", "CopierFunctionName"]);
+        let text = error.unwrap_err().to_string();
         assert!(text.contains("stack mine (CREATE_IN_PROGRESS)"), "{text}");
-        assert!(
-            text.contains(
-                "PlannerDeadLetterQueueUrl, CopierDeadLetterQueueUrl, CopierFunctionName"
-            ),
-            "{text}"
-        );
+        assert!(text.contains("PlannerQueueUrl, CopierFunctionName"), "{text}");
+        assert_eq!(outputs.all(["TableName"]).unwrap(), ["x"]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ locals {
         OSSFERRY_FC_ENDPOINT      = "${local.account}.${local.region}-internal.fc.aliyuncs.com"
         OSSFERRY_PLANNER_FUNCTION = "${var.name}-planner"
         OSSFERRY_COPIER_FUNCTION  = "${var.name}-copier"
+        OSSFERRY_MODE             = var.mode
       })
     }
     copier = {

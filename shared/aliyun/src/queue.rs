@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::smq::{
     Answer, BodyEncoding, Call, MessageAsReceived, SmqClient, SmqOptions, is_receipt_handle,
-    pushed, read_extended, read_received, read_sent, whole_seconds,
+    pushed, read_active, read_extended, read_received, read_sent, whole_seconds,
 };
 use crate::xml::unreadable;
 
@@ -57,19 +57,29 @@ impl SmqQueue {
         Ok(Self { client: Arc::new(SmqClient::new(options)?) })
     }
 
+    /// About how many messages wait to be received.
+    pub async fn message_count(&self) -> Result<u64, PortError> {
+        const OPERATION: &str = "GetQueueAttributes";
+        let answer = retry(&self.client.options.retry, || {
+            self.call(OPERATION, Method::GET, String::new(), String::new())
+        })
+        .await?;
+        read_active(&answer.document).ok_or_else(|| unreadable(OPERATION))
+    }
+
     async fn send_batch(&self, document: &str) -> Result<Vec<Option<String>>, PortError> {
         const OPERATION: &str = "BatchSendMessage";
         let answer = retry(&self.client.options.retry, || {
-            self.call(OPERATION, Method::POST, String::new(), document.to_owned())
+            self.call(OPERATION, Method::POST, "/messages".to_owned(), document.to_owned())
         })
         .await?;
         read_sent(&answer.document).ok_or_else(|| unreadable(OPERATION))
     }
 
     async fn poll(&self, messages_max: usize, seconds: u64) -> Result<Answer, PortError> {
-        let query = format!("?numOfMessages={messages_max}&waitseconds={seconds}");
+        let path = format!("/messages?numOfMessages={messages_max}&waitseconds={seconds}");
         retry(&self.client.options.retry, || {
-            self.call("BatchReceiveMessage", Method::GET, query.clone(), String::new())
+            self.call("BatchReceiveMessage", Method::GET, path.clone(), String::new())
         })
         .await
     }
@@ -101,10 +111,10 @@ impl SmqQueue {
         &self,
         operation: &'static str,
         method: Method,
-        query: String,
+        path: String,
         body: String,
     ) -> Result<Answer, PortError> {
-        self.client.send(Call { operation, method, query, body }).await
+        self.client.send(Call { operation, method, path, body }).await
     }
 }
 
@@ -190,10 +200,10 @@ impl Queue for SmqQueue {
             return Err(PortError::new(ErrorKind::PreconditionFailed, message));
         }
         let seconds = whole_seconds(visibility).clamp(1, VISIBILITY_SECONDS_MAX);
-        let query = format!("?ReceiptHandle={handle}&VisibilityTimeout={seconds}");
+        let path = format!("/messages?ReceiptHandle={handle}&VisibilityTimeout={seconds}");
         let changed_nothing = |error: &PortError| error.conclusion == Conclusion::NotDone;
         let answer = retry_while(&self.client.options.retry, changed_nothing, || {
-            self.call(OPERATION, Method::PUT, query.clone(), String::new())
+            self.call(OPERATION, Method::PUT, path.clone(), String::new())
         })
         .await?;
         read_extended(&answer.document).map(Receipt).ok_or_else(|| unreadable(OPERATION))
@@ -204,9 +214,9 @@ impl Queue for SmqQueue {
         if !is_receipt_handle(handle) {
             return Ok(());
         }
-        let query = format!("?ReceiptHandle={handle}");
+        let path = format!("/messages?ReceiptHandle={handle}");
         let deleted = retry(&self.client.options.retry, || {
-            self.call("DeleteMessage", Method::DELETE, query.clone(), String::new())
+            self.call("DeleteMessage", Method::DELETE, path.clone(), String::new())
         })
         .await;
         match deleted {

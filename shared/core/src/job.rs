@@ -403,4 +403,28 @@ pub enum StateSpec {
         /// Where it was deployed; as AWS's own tools choose it where `None`.
         region: Option<String>,
     },
+    /// In Tablestore, beside the functions of a deployment on Alibaba Cloud.
+    Aliyun {
+        /// `cn-hangzhou`.
+        region: String,
+        /// Where the deployment's outputs are found.
+        outputs: DeploymentOutputs,
+    },
+}
+
+impl StateSpec {
+    /// Whether functions of a cloud do the work.
+    pub fn is_stack(&self) -> bool {
+        !matches!(self, Self::Local { .. })
+    }
+}
+
+/// Where a deployment says what it consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeploymentOutputs {
+    /// In a stack of Resource Orchestration Service, by its name.
+    Stack(String),
+    /// In a file, as `terraform output -json` writes it. A relative path begins where the command was started.
+    File(String),
 }

@@ -150,7 +150,7 @@ async fn signer(
 ) -> Result<Option<Arc<dyn CredentialsProvider>>, EndError> {
     let state = match &job.state {
         StateSpec::Aws { region, .. } => region.as_deref(),
-        StateSpec::Local { .. } => None,
+        StateSpec::Local { .. } | StateSpec::Aliyun { .. } => None,
     };
     resolve(end, place, Regions { bucket: region, state }, around).await
 }

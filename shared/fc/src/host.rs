@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ossferry_aliyun::openapi::{FunctionStarter, KmsSecrets};
+use ossferry_aliyun::openapi::{Functions, KmsSecrets};
 use ossferry_core::ports::Queue;
 use ossferry_ends::{FunctionRole, Surroundings};
 use ossferry_host::{Make, PassMaker, Workshop, logs};
@@ -111,7 +111,7 @@ impl Stage {
         let options = open_api(reader.endpoint(endpoint)?, credentials, &self.around);
         let planner = reader.needed("OSSFERRY_PLANNER_FUNCTION")?;
         let copier = reader.needed("OSSFERRY_COPIER_FUNCTION")?;
-        Ok(Some(Starter::new(FunctionStarter::new(options), planner, copier)))
+        Ok(Some(Starter::new(Functions::new(options), planner, copier)))
     }
 
     fn workshop<W>(&self, ports: Ports, make: Make<W>) -> Arc<Workshop<W>> {

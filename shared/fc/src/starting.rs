@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ossferry_aliyun::openapi::FunctionStarter;
+use ossferry_aliyun::openapi::Functions;
 use ossferry_core::job::{Job, Limits};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Ledger, LedgerError, PassStatus};
@@ -29,7 +29,7 @@ pub(crate) async fn running_passes(ledger: &Ledger) -> Result<Vec<PassRef>, Ledg
 
 /// Invokes the two functions, and does not wait for them.
 pub(crate) struct Starter {
-    functions: FunctionStarter,
+    functions: Functions,
     planner: String,
     copier: String,
     /// When copiers were started for a pass.
@@ -37,7 +37,7 @@ pub(crate) struct Starter {
 }
 
 impl Starter {
-    pub(crate) fn new(functions: FunctionStarter, planner: String, copier: String) -> Self {
+    pub(crate) fn new(functions: Functions, planner: String, copier: String) -> Self {
         Self { functions, planner, copier, started: Mutex::default() }
     }
 

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::described::{Described, text};
 use super::ros::{TEMPLATE, stack};
+use crate::template::quoted;
+
 use super::{ACCOUNT, CHOICES, EVERYTHING, LEAST, PUSH, REGION, terraform};
 
 /// What `planner-fc` and `copier-fc` read.
@@ -20,8 +22,14 @@ const OF_BOTH: [&str; 8] = [
     "OSSFERRY_LOG",
 ];
 /// What `planner-fc` reads besides.
-const OF_THE_PLANNER: [&str; 3] =
-    ["OSSFERRY_FC_ENDPOINT", "OSSFERRY_COPIER_FUNCTION", "OSSFERRY_PLANNER_FUNCTION"];
+const OF_THE_PLANNER: [&str; 4] = [
+    "OSSFERRY_FC_ENDPOINT",
+    "OSSFERRY_COPIER_FUNCTION",
+    "OSSFERRY_PLANNER_FUNCTION",
+    "OSSFERRY_MODE",
+];
+/// What the descriptions leave as it is.
+const UNSAID: [&str; 2] = ["OSSFERRY_VISIBILITY_SECONDS", "OSSFERRY_KMS_ENDPOINT"];
 /// What `copier-fc-aws` reads.
 const FOR_AWS: [&str; 7] = [
     "AWS_REGION",
@@ -69,6 +77,15 @@ fn each_function_is_told_exactly_what_it_reads() {
         let told: BTreeSet<&str> = told.keys().map(String::as_str).collect();
         assert_eq!(told, wanted.iter().copied().collect(), "{name}");
     }
+}
+
+#[test]
+fn every_variable_that_the_code_reads_is_one_of_these() {
+    let read = quoted(&["shared/fc/src", "shared/host/src"], "OSSFERRY_");
+    let known: BTreeSet<&str> =
+        [&OF_BOTH[..], &OF_THE_PLANNER, &FOR_AWS, &UNSAID].concat().into_iter().collect();
+    let known = known.into_iter().filter(|name| name.starts_with("OSSFERRY_"));
+    assert_eq!(read.keys().map(String::as_str).collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Passes from SeaweedFS to OSS, triggered as an operator and a timer trigger them.
+//! Passes from COS (SeaweedFS behind a front) to OSS, triggered as an operator and a timer trigger them.
 
 use bytes::Bytes;
 use ossferry_core::key::Key;
 use ossferry_tests::clock;
 use ossferry_tests::command::JobFile;
+use ossferry_tests::cos::Cos;
 use ossferry_tests::fc::{FcLimits, FcStack};
 use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
@@ -19,7 +20,8 @@ async fn a_full_pass_and_a_timed_one_after_changes_leave_the_target_equal() {
     let bucket = SeaweedFs::shared().fresh_bucket().await;
     let mut objects = fill(&bucket).await;
     let oss = Oss::start(clock::system()).await;
-    let job = JobFile::from_s3(&bucket, &oss).limits(LIMITS);
+    let cos = Cos::start(&bucket).await;
+    let job = JobFile::from_cos(&cos, &oss).limits(LIMITS);
     let stack = FcStack::deploy(&job, &FcLimits::default()).await;
 
     // The trigger alone: it starts a planner, and that one copiers.
@@ -27,6 +29,7 @@ async fn a_full_pass_and_a_timed_one_after_changes_leave_the_target_equal() {
     stack.until_end(&pass, PASS_MAX).await;
     let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (301, 301));
+    assert_eq!(report.proof.a, 301, "COS says the CRC-64 of each object: {report}");
     assert!(stack.service.started("ferry-planner") >= 1);
     assert!((1..=8).contains(&stack.service.started("ferry-copier")), "no more than workers");
     let again = stack.trigger(json!({"pass": "full", "id": "first"})).await;
@@ -51,6 +54,7 @@ async fn a_full_pass_and_a_timed_one_after_changes_leave_the_target_equal() {
     let pulled = stack.copier.ring("2026-11-26T03:05:00Z", &json!({"pull": true})).await.answer();
     assert_eq!(pulled, json!({"handled": 0, "ended": "no-pass"}));
     assert_eq!(stack.dead_letters(), 0);
+    assert_eq!(cos.refused(), Vec::<String>::new());
     let bytes: usize = objects.values().map(Bytes::len).sum();
     println!("{bytes} bytes, planner: {:?}", stack.planner.figures());
     println!("copier: {:?}", stack.copier.figures());

@@ -1,4 +1,4 @@
-//! The services that a function asks by ACS3 signatures: invocations, and secrets of KMS.
+//! The services that are asked by ACS3 signatures: invocations, secrets of KMS, and stacks of ROS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Function;
-use crate::lambda::locked;
+use crate::lambda::{Invoked, locked};
 use crate::smq;
 
 /// What a request must sign beside what it likes.
@@ -29,7 +29,7 @@ const SIGNED_AT_LEAST: [&str; 6] = [
     "x-acs-version",
 ];
 
-/// One endpoint for both services.
+/// One endpoint for all of them.
 pub struct FcService {
     running: RunningEmulator,
     shared: Arc<Shared>,
@@ -39,12 +39,27 @@ pub struct FcService {
 struct Shared {
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     secrets: Mutex<BTreeMap<String, String>>,
+    stacks: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
     nonces: Mutex<BTreeSet<String>>,
     started: Mutex<BTreeMap<String, u64>>,
     at_work: Mutex<JoinSet<()>>,
 }
 
-type Answer = Result<(StatusCode, Value), (StatusCode, &'static str)>;
+/// A success.
+struct Reply {
+    status: StatusCode,
+    value: Value,
+    /// Of a function that ran and failed.
+    error_type: Option<&'static str>,
+}
+
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self { status: StatusCode::OK, value, error_type: None }
+    }
+}
+
+type Answer = Result<Reply, (StatusCode, &'static str)>;
 
 impl FcService {
     /// Starts without functions and secrets.
@@ -56,18 +71,19 @@ impl FcService {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
-                let (status, value) =
-                    shared.answer(&parts, body).unwrap_or_else(|(status, code)| {
-                        (
-                            status,
-                            json!({"Code": code, "Message": "of the tests", "RequestId": "1-a"}),
-                        )
-                    });
-                let response = Response::builder()
-                    .status(status)
-                    .header("content-type", "application/json")
-                    .body(Full::new(Bytes::from(value.to_string())));
-                Ok::<_, hyper::Error>(response.expect("a status and a header make an answer"))
+                let answer = shared.answer(&parts, body).await.unwrap_or_else(|(status, code)| {
+                    let value =
+                        json!({"Code": code, "Message": "of the tests", "RequestId": "1-a"});
+                    Reply { status, ..Reply::from(value) }
+                });
+                let mut response = Response::builder()
+                    .status(answer.status)
+                    .header("content-type", "application/json");
+                if let Some(error_type) = answer.error_type {
+                    response = response.header("x-fc-error-type", error_type);
+                }
+                let response = response.body(Full::new(Bytes::from(answer.value.to_string())));
+                Ok::<_, hyper::Error>(response.expect("a status and headers make an answer"))
             }
         });
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -91,6 +107,11 @@ impl FcService {
         locked(&self.shared.secrets).insert(name.to_owned(), data.to_string());
     }
 
+    /// Makes a stack known by its outputs.
+    pub fn describe(&self, name: &str, outputs: BTreeMap<String, String>) {
+        locked(&self.shared.stacks).insert(name.to_owned(), outputs);
+    }
+
     /// How often a function was started.
     pub fn started(&self, function: &str) -> u64 {
         locked(&self.shared.started).get(function).copied().unwrap_or_default()
@@ -98,11 +119,30 @@ impl FcService {
 }
 
 impl Shared {
-    fn answer(&self, parts: &Parts, body: Bytes) -> Answer {
+    async fn answer(&self, parts: &Parts, body: Bytes) -> Answer {
         self.check(parts, &body)?;
         let query = parts.uri.query().unwrap_or_default();
         match (text(parts, "x-acs-action"), text(parts, "x-acs-version")) {
-            ("InvokeFunction", "2023-03-30") => self.invoke(parts, body),
+            ("InvokeFunction", "2023-03-30") => self.invoke(parts, body).await,
+            ("ListStacks", "2019-09-10") => {
+                let stacks = locked(&self.stacks);
+                let asked = query.split('&').find_map(|pair| pair.strip_prefix("StackName.1="));
+                let listed = stacks.keys().filter(|name| Some(name.as_str()) == asked);
+                let listed: Vec<Value> = listed
+                    .map(|name| json!({"StackId": format!("id-{name}"), "StackName": name}))
+                    .collect();
+                Ok(json!({"TotalCount": listed.len(), "Stacks": listed}).into())
+            }
+            ("GetStack", "2019-09-10") => {
+                let id = query.split('&').find_map(|pair| pair.strip_prefix("StackId=id-"));
+                let stacks = locked(&self.stacks);
+                let outputs = id.and_then(|name| stacks.get(name));
+                let outputs = outputs.ok_or((StatusCode::NOT_FOUND, "StackNotFound"))?.iter();
+                let outputs: Vec<Value> = outputs
+                    .map(|(key, value)| json!({"OutputKey": key, "OutputValue": value}))
+                    .collect();
+                Ok(json!({"Status": "CREATE_COMPLETE", "Outputs": outputs}).into())
+            }
             ("GetSecretValue", "2016-01-20") => {
                 let name = query.strip_prefix("SecretName=").unwrap_or_default();
                 let name = name.replace("%2F", "/");
@@ -110,30 +150,46 @@ impl Shared {
                 let data = secrets
                     .get(&name)
                     .ok_or((StatusCode::NOT_FOUND, "Forbidden.ResourceNotFound"))?;
-                Ok((
-                    StatusCode::OK,
-                    json!({
-                        "SecretName": name, "VersionId": "v1", "SecretData": data,
-                        "SecretDataType": "text", "VersionStages": {"VersionStage": ["ACSCurrent"]},
-                        "RequestId": "1-a",
-                    }),
-                ))
+                Ok(json!({
+                    "SecretName": name, "VersionId": "v1", "SecretData": data,
+                    "SecretDataType": "text", "VersionStages": {"VersionStage": ["ACSCurrent"]},
+                    "RequestId": "1-a",
+                })
+                .into())
             }
             _ => Err((StatusCode::NOT_FOUND, "InvalidAction.NotFound")),
         }
     }
 
-    fn invoke(&self, parts: &Parts, body: Bytes) -> Answer {
+    async fn invoke(&self, parts: &Parts, body: Bytes) -> Answer {
         let name = parts.uri.path().strip_prefix("/2023-03-30/functions/");
         let name = name.and_then(|rest| rest.strip_suffix("/invocations")).unwrap_or_default();
         let function = locked(&self.functions).get(name).cloned();
         let function = function.ok_or((StatusCode::NOT_FOUND, "FunctionNotFound"))?;
-        if text(parts, "x-fc-invocation-type") != "Async" {
-            return Err((StatusCode::BAD_REQUEST, "InvalidArgument"));
+        match text(parts, "x-fc-invocation-type") {
+            "Async" => {
+                *locked(&self.started).entry(name.to_owned()).or_default() += 1;
+                locked(&self.at_work).spawn(async move { function.invoke_until_done(body).await });
+                Ok(Reply { status: StatusCode::ACCEPTED, ..Reply::from(Value::Null) })
+            }
+            "Sync" => {
+                let event = serde_json::from_slice(&body)
+                    .map_err(|_| (StatusCode::BAD_REQUEST, "InvalidArgument"))?;
+                let failed = |value, error_type| Reply {
+                    error_type: Some(error_type),
+                    ..Reply::from(value)
+                };
+                Ok(match function.invoke(&event).await {
+                    Invoked::Answered(value) => value.into(),
+                    Invoked::Failed(value) => failed(value, "HandledInvocationError"),
+                    Invoked::TimedOut | Invoked::Exited => {
+                        let said = "Process exited unexpectedly before completing request";
+                        failed(json!({"errorMessage": said}), "UnhandledInvocationError")
+                    }
+                })
+            }
+            _ => Err((StatusCode::BAD_REQUEST, "InvalidArgument")),
         }
-        *locked(&self.started).entry(name.to_owned()).or_default() += 1;
-        locked(&self.at_work).spawn(async move { function.invoke_until_done(body).await });
-        Ok((StatusCode::ACCEPTED, Value::Null))
     }
 
     /// The signature, computed from what was received.

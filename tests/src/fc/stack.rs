@@ -1,8 +1,10 @@
 //! Both functions with their queues and their table: SMQ and Tablestore, emulated.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ossferry_aliyun::SmqQueue;
 use ossferry_aliyun::smq::BodyEncoding;
 use ossferry_core::job::Job;
 use ossferry_core::ports::Queue;
@@ -17,7 +19,7 @@ use super::{FcDeployment, FcService, Function};
 use crate::command::JobFile;
 use crate::smq::Smq;
 use crate::tablestore::{INSTANCE, TABLE, Tablestore};
-use crate::{clock, oss, seaweedfs};
+use crate::{clock, oss, seaweedfs, smq};
 
 /// Between two looks at a pass.
 const LOOK: Duration = Duration::from_millis(250);
@@ -28,7 +30,14 @@ const TARGET_SECRET: &str = "ossferry/target";
 
 const PLANNER_QUEUE: &str = "ferry-planner";
 const COPIER_QUEUE: &str = "ferry-copier";
-const DEAD: &str = "ferry-dead";
+const PLANNER_DEAD: &str = "ferry-planner-dead";
+const COPIER_DEAD: &str = "ferry-copier-dead";
+
+/// The stack, as ROS knows it.
+pub const STACK: &str = "ferry";
+
+/// Where it is.
+const REGION: &str = "cn-hangzhou";
 
 /// How the functions are deployed.
 #[derive(Clone, Debug)]
@@ -67,6 +76,8 @@ impl Default for FcLimits {
 pub struct FcStack {
     /// The job.
     pub job: Job,
+    /// The file that says so.
+    pub job_text: String,
     /// Read and written beside the functions.
     pub ledger: Ledger,
     /// Works on slices and uploads, is triggered and sweeps.
@@ -86,25 +97,24 @@ pub struct FcStack {
 impl FcStack {
     /// Makes table, queues and secrets, and deploys the job: its keys stand in the secrets.
     pub async fn deploy(file: &JobFile, limits: &FcLimits) -> Self {
-        let text = with_secrets(&file.text());
-        let job = Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let job_text = deployed(&file.text());
+        let job = Job::parse(&job_text).unwrap_or_else(|errors| panic!("{errors}\n{job_text}"));
         let (smq, tablestore) = (Smq::start(clock::system()).await, Tablestore::start().await);
         let service = FcService::start().await;
         let account = seaweedfs::account();
         let keys = |access: &str, secret: &str| json!({"access_key": access, "secret_key": secret});
         service.keep(SOURCE_SECRET, &keys(&account.access_key, &account.secret_key));
         service.keep(TARGET_SECRET, &keys(oss::ACCESS_KEY, oss::SECRET_KEY));
-        let attributes = QueueAttributes {
-            visibility_seconds: limits.visibility.as_secs(),
-            dead_letters: Some(DeadLetters {
-                queue: DEAD.to_owned(),
-                receive_count_max: limits.receive_count_max,
-            }),
-            ..QueueAttributes::default()
-        };
-        smq.queue(DEAD, QueueAttributes::default(), BodyEncoding::Plain);
-        let queues = [PLANNER_QUEUE, COPIER_QUEUE].map(|name| {
-            Arc::new(smq.queue(name, attributes.clone(), BodyEncoding::Plain)) as Arc<dyn Queue>
+        let queues = [(PLANNER_QUEUE, PLANNER_DEAD), (COPIER_QUEUE, COPIER_DEAD)];
+        let queues = queues.map(|(name, dead)| {
+            smq.queue(dead, QueueAttributes::default(), BodyEncoding::Plain);
+            let receive_count_max = limits.receive_count_max;
+            let attributes = QueueAttributes {
+                visibility_seconds: limits.visibility.as_secs(),
+                dead_letters: Some(DeadLetters { queue: dead.to_owned(), receive_count_max }),
+                ..QueueAttributes::default()
+            };
+            Arc::new(smq.queue(name, attributes, BodyEncoding::Plain)) as Arc<dyn Queue>
         });
         let [planner_queue, copier_queue] = queues.clone();
         let ledger = Ledger::new(
@@ -129,7 +139,13 @@ impl FcStack {
         let planner = function("ferry-planner", "planner-fc", limits.planner_timeout, 10, 2);
         let copier =
             function("ferry-copier", "copier-fc", limits.copier_timeout, limits.copiers, 0);
-        Self { job, ledger, planner, copier, service, queues, smq, tablestore }
+        service.describe(STACK, outputs(&smq, &tablestore, &service));
+        Self { job, job_text, ledger, planner, copier, service, queues, smq, tablestore }
+    }
+
+    /// What ROS and Terraform tell of it.
+    pub fn outputs(&self) -> BTreeMap<String, String> {
+        outputs(&self.smq, &self.tablestore, &self.service)
     }
 
     /// Every secret that the functions are told or read.
@@ -139,9 +155,15 @@ impl FcStack {
         role.into_iter().chain([source, oss::SECRET_KEY.to_owned()]).collect()
     }
 
+    /// Where the copiers' messages go that were given up.
+    pub fn copier_dead_letters(&self) -> SmqQueue {
+        let credentials = smq::signing(smq::credentials());
+        self.smq.reach(COPIER_DEAD, BodyEncoding::Plain, credentials, clock::system())
+    }
+
     /// Messages that were given up.
     pub fn dead_letters(&self) -> usize {
-        self.smq.emulator().messages(DEAD)
+        [PLANNER_DEAD, COPIER_DEAD].map(|queue| self.smq.emulator().messages(queue)).iter().sum()
     }
 
     /// Triggers a pass of the job, as whoever calls the planner directly.
@@ -187,8 +209,8 @@ impl FcStack {
     }
 }
 
-/// The job's text with its keys in secrets.
-fn with_secrets(text: &str) -> String {
+/// The job's text with its keys in secrets and its ledger in the stack.
+fn deployed(text: &str) -> String {
     let mut text = text.to_owned();
     for (access_key, secret_key, name) in [
         ("SOURCE_ACCESS_KEY", "SOURCE_SECRET_KEY", SOURCE_SECRET),
@@ -199,7 +221,25 @@ fn with_secrets(text: &str) -> String {
         );
         text = text.replace(&from, &format!("{{ from = \"aliyun-secret\", name = \"{name}\" }}"));
     }
-    text
+    let state = format!("kind = \"aliyun\"\nregion = \"{REGION}\"\nstack = \"{STACK}\"");
+    text.replace("path = \"state.sqlite\"", &state)
+}
+
+fn outputs(smq: &Smq, tablestore: &Tablestore, service: &FcService) -> BTreeMap<String, String> {
+    let outputs = [
+        ("TableStoreEndpoint", tablestore.endpoint()),
+        ("TableStoreInstance", INSTANCE.to_owned()),
+        ("TableName", TABLE.to_owned()),
+        ("SmqEndpoint", smq.endpoint()),
+        ("PlannerQueueName", PLANNER_QUEUE.to_owned()),
+        ("CopierQueueName", COPIER_QUEUE.to_owned()),
+        ("PlannerDeadLetterQueueName", PLANNER_DEAD.to_owned()),
+        ("CopierDeadLetterQueueName", COPIER_DEAD.to_owned()),
+        ("PlannerFunctionName", "ferry-planner".to_owned()),
+        ("CopierFunctionName", "ferry-copier".to_owned()),
+        ("FcEndpoint", service.endpoint()),
+    ];
+    outputs.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 fn variables(

@@ -8,18 +8,17 @@ use super::findings::{Findings, Level};
 use crate::command_error::CommandError;
 use crate::job_ledger::JobLedger;
 use crate::machine::Machine;
-use crate::stack::AwsStack;
+use crate::stack::Stack;
 
-/// Looks at stack, table and queues. Answers the ledger where its table could be read.
+/// Looks at stack, table and queues of a job that has them. Answers the ledger where its table could be read.
 pub(super) async fn check(
     job: &Job,
     job_file: &Path,
-    (name, region): (&str, Option<&str>),
     machine: &Machine,
     findings: &mut Findings,
 ) -> Option<JobLedger> {
-    let stack = match AwsStack::find(name, region, machine).await {
-        Ok(stack) => stack,
+    let stack = match Stack::of(&job.state, machine).await {
+        Ok(stack) => stack?,
         Err(error) => {
             findings.fail("stack", error);
             return None;
@@ -29,8 +28,8 @@ pub(super) async fn check(
     if has_own_keys(job) {
         findings.warn(
             "own keys",
-            "\"aws-default\" and \"alibaba-oidc\" are tried here with the role of whoever runs this; \
-             the functions have one of their own",
+            "\"aws-default\", \"alibaba-oidc\" and \"fc\" are tried here with the role or key of whoever runs \
+             this; the functions have a role of their own",
         );
     }
     for queue in &stack.queues {
@@ -71,9 +70,9 @@ fn has_own_keys(job: &Job) -> bool {
         SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
         SourceSpec::Folder(_) => None,
     };
-    let is_own =
-        |place: &&_| matches!(place, Credentials::AwsDefault | Credentials::AlibabaOidc { .. });
-    source.into_iter().chain([&job.target.credentials]).any(|place| is_own(&place))
+    source.into_iter().chain([&job.target.credentials]).any(|place| {
+        matches!(place, Credentials::AwsDefault | Credentials::AlibabaOidc { .. } | Credentials::Fc)
+    })
 }
 
 /// A stack may be used while it is updated, and not before it was created or once it is being deleted.

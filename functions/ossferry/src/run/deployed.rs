@@ -18,7 +18,7 @@ use crate::host::interrupt::{INTERRUPTED, Interrupts};
 use crate::job_ledger::{JobLedger, Workplace};
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::stack::{AwsStack, Trigger, TriggerOutcome};
+use crate::stack::{Stack, Trigger, TriggerOutcome};
 use crate::summary::{json_line, report_of};
 
 /// Totals are summed at most this often: each look is paid for.
@@ -90,7 +90,7 @@ async fn open(
     job: &Job,
     job_file: &Path,
     machine: &Machine,
-) -> Result<(JobLedger, Box<AwsStack>), CommandError> {
+) -> Result<(JobLedger, Box<Stack>), CommandError> {
     match JobLedger::look(job, job_file, machine).await? {
         (kept, Workplace::Stack(stack)) => Ok((kept, stack)),
         (_, Workplace::Machine(_)) => unreachable!("only a job of a stack comes here"),
@@ -105,7 +105,7 @@ struct BegunPass {
 
 async fn trigger(
     kept: &JobLedger,
-    stack: &AwsStack,
+    stack: &Stack,
     job: &Job,
     arguments: &PassArguments,
     asked: &Asked<'_>,

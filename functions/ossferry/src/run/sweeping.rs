@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::job::Job;
 use ossferry_ledger::rows::PassState;
 
 use super::{Crew, clear_uploads};
@@ -35,7 +35,7 @@ pub(crate) async fn sweep(job_file: &Path, machine: &Machine) -> Result<(), Comm
 }
 
 async fn sweep_here(job: Job, machine: &Machine) -> Result<(), CommandError> {
-    debug_assert!(matches!(job.state, StateSpec::Local { .. }));
+    debug_assert!(!job.state.is_stack());
     let window = u64::from(job.limits.window_tasks);
     let crew = Crew::hire(job, Role::Copy, WorkArguments::default(), machine).await?;
     let kept = &crew.kept;

@@ -58,6 +58,24 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Bytes,
 }
 
+/// A success.
+pub(crate) struct Reply {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// The document in it. What it holds stands in no error: it may be a secret.
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self, action: &str) -> Result<T, PortError> {
+        serde_json::from_slice(&self.body).map_err(|_| {
+            PortError::new(
+                ErrorKind::BadAnswer,
+                format!("{action}: the answer is not as documented"),
+            )
+        })
+    }
+}
+
 /// What a refusal says of itself.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -74,7 +92,7 @@ impl OpenApiClient {
     }
 
     /// Signs and sends once. Any status but a success is an error.
-    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Bytes, PortError> {
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Reply, PortError> {
         let options = &self.options;
         let permit = options.lane.admit().await;
         let signer = Signer::of(&options.credentials).await?;
@@ -92,9 +110,10 @@ impl OpenApiClient {
         let response = options.lane.send_admitted(permit, request, &self.meter).await?;
         let (status, date) = (response.status, response.date());
         let retry_after = asked_pause(&response.headers);
+        let headers = response.headers.clone();
         let collected = response.collect(ANSWER_BYTES_MAX).await;
         if status.is_success() {
-            return collected;
+            return Ok(Reply { headers, body: collected? });
         }
         let document = collected.unwrap_or_default();
         let mut error = refusal(call.action, status, &document, &signer.credentials.access_key);

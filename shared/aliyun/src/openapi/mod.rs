@@ -1,5 +1,5 @@
-//! The services that share one signature, ACS3-HMAC-SHA256: Function Compute's invocations and the
-//! secrets of Key Management Service.
+//! The services that share one signature, ACS3-HMAC-SHA256: Function Compute's invocations, the secrets
+//! of Key Management Service, and the stacks of Resource Orchestration Service.
 //!
 //! The official SDKs' own code says how to sign (`alibabacloud_tea_openapi`, `alibabacloud-fc20230330`
 //! 4.8.3); the manuals describe the operations ("Function Compute: `InvokeFunction`", "Key Management
@@ -9,7 +9,9 @@ mod client;
 mod invoke;
 mod secret;
 pub mod sign;
+mod stacks;
 
 pub use client::{OpenApiOptions, classify};
-pub use invoke::FunctionStarter;
+pub use invoke::Functions;
 pub use secret::{KmsCredentials, KmsSecrets};
+pub use stacks::{RosStack, RosStacks};

@@ -60,7 +60,7 @@ impl KmsSecrets {
             let message = format!("{ACTION}: {name}: {what}");
             PortError::new(ErrorKind::AccountRefused, message)
         };
-        let SecretAnswer { secret_data } = serde_json::from_slice(&answer)
+        let SecretAnswer { secret_data } = serde_json::from_slice(&answer.body)
             .map_err(|_| unreadable("the answer holds no SecretData"))?;
         let keys: SecretKeys = serde_json::from_str(&secret_data).map_err(|_| {
             unreadable("want a secret of the form {\"access_key\": \"…\", \"secret_key\": \"…\"}")

@@ -51,8 +51,8 @@ pub(crate) struct SmqClient {
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
-    /// After `/queues/QUEUE/messages`, with its question mark.
-    pub(crate) query: String,
+    /// After `/queues/QUEUE`: `/messages` and a query with its question mark, or nothing.
+    pub(crate) path: String,
     /// XML, or nothing.
     pub(crate) body: String,
 }
@@ -82,7 +82,7 @@ impl SmqClient {
         // Signed after the wait for a place: a signature is good for 15 minutes.
         let permit = options.lane.admit().await;
         let signer = Signer::of(&options.credentials).await?;
-        let path_and_query = format!("/queues/{}/messages{}", options.queue, call.query);
+        let path_and_query = format!("/queues/{}{}", options.queue, call.path);
         let headers = self
             .signed(&call, &path_and_query, &signer.credentials)
             .map_err(|_| no_header_text(operation))?;

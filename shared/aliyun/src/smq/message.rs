@@ -101,6 +101,18 @@ pub(crate) fn read_received(document: &[u8]) -> Option<Vec<MessageAsReceived>> {
     is_whole.then_some(messages)
 }
 
+/// Messages that may be received now. `None` where the answer cannot be read.
+pub(crate) fn read_active(document: &[u8]) -> Option<u64> {
+    let mut active = None;
+    walk(document, |path, text| {
+        if path == "Queue/ActiveMessages" {
+            active = text.and_then(|text| text.trim().parse().ok());
+        }
+        Some(())
+    })?;
+    active
+}
+
 /// The receipt handle that replaces the old one. `None` where the answer cannot be read.
 pub(crate) fn read_extended(document: &[u8]) -> Option<String> {
     let mut handle = None;

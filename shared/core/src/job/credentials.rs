@@ -60,17 +60,22 @@ pub(super) fn read(
 ) -> Option<Credentials> {
     const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
                            secret_key = \"NAME\" } with names of environment variables";
-    const FUNCTION_EXAMPLE: &str = "write credentials = { from = \"aws-secret\", id = \"NAME\" }";
+    const LAMBDA_EXAMPLE: &str = "write credentials = { from = \"aws-secret\", id = \"NAME\" }";
+    const FC_EXAMPLE: &str = "write credentials = { from = \"aliyun-secret\", name = \"NAME\" }";
     if section.is_absent() {
         let key = section.full("from");
-        let example = if host == Host::Function { FUNCTION_EXAMPLE } else { EXAMPLE };
+        let example = match host {
+            Host::Machine => EXAMPLE,
+            Host::Lambda => LAMBDA_EXAMPLE,
+            Host::FunctionCompute => FC_EXAMPLE,
+        };
         mistakes.add(section.at(), key.trim_end_matches(".from"), "is required", example);
         return None;
     }
     section.required("from", "env", mistakes)?;
     let Found { value: form, at } = section.word("from", &Form::of(kind), mistakes)?;
-    if host == Host::Function {
-        refuse_what_a_function_lacks(form, kind, at, &section.full("from"), mistakes);
+    if let Some((problem, remedy)) = out_of_reach(form, kind, host) {
+        mistakes.add(at, section.full("from"), problem, remedy);
     }
     let credentials = match form {
         Form::Env => env(&mut section, mistakes),
@@ -92,29 +97,58 @@ pub(super) fn read(
     credentials
 }
 
-/// What lies on this machine is not where a function looks.
-fn refuse_what_a_function_lacks(
-    form: Form,
-    kind: Option<StoreKind>,
-    at: usize,
-    key: &str,
-    mistakes: &mut Mistakes<'_>,
-) {
-    let problem = match form {
-        Form::Env => "\"env\" is this machine's, and a function has no such variables",
-        Form::AwsProfile => "\"aws-profile\" is a file of this machine, which a function lacks",
-        _ => return,
+/// Why a host does not find what the form names, and what it would find.
+fn out_of_reach(form: Form, kind: Option<StoreKind>, host: Host) -> Option<(&'static str, String)> {
+    const PAIR: &str = "{\"access_key\": \"…\", \"secret_key\": \"…\"}";
+    let problem = match (form, host) {
+        (Form::Env, Host::Lambda | Host::FunctionCompute) => {
+            "\"env\" is this machine's, and a function has no such variables"
+        }
+        (Form::AwsProfile, Host::Lambda | Host::FunctionCompute) => {
+            "\"aws-profile\" is a file of this machine, which a function lacks"
+        }
+        (Form::Fc | Form::AliyunSecret, Host::Machine | Host::Lambda) => {
+            "is for functions of Function Compute, where [state] says kind = \"aliyun\""
+        }
+        (
+            Form::AwsDefault | Form::AwsSecret | Form::AwsParameter | Form::AlibabaOidc,
+            Host::FunctionCompute,
+        ) => "is AWS's, which a function of Alibaba Cloud does not ask",
+        _ => return None,
     };
-    let role = match kind {
-        Some(StoreKind::S3) => "; for a bucket that the function's role may read, \"aws-default\"",
-        None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
-        Some(StoreKind::Cos | StoreKind::S3Compatible) => "",
+    let remedy = match host {
+        Host::Machine => {
+            "write { from = \"env\", access_key = \"NAME\", secret_key = \"NAME\" } with \
+                          names of environment variables"
+                .to_owned()
+        }
+        Host::Lambda => {
+            let role = match kind {
+                Some(StoreKind::S3) => {
+                    "; for a bucket that the function's role may read, \"aws-default\""
+                }
+                None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
+                Some(StoreKind::Cos | StoreKind::S3Compatible) => "",
+            };
+            format!(
+                "put the keys into Secrets Manager as {PAIR} and write {{ from = \"aws-secret\", \
+                 id = \"NAME\" }}{role}"
+            )
+        }
+        Host::FunctionCompute => {
+            let role = match kind {
+                None | Some(StoreKind::Oss) => {
+                    "; for a bucket that the function's role may use, \"fc\""
+                }
+                Some(_) => "",
+            };
+            format!(
+                "put the keys into a secret of KMS as {PAIR} and write {{ from = \"aliyun-secret\", \
+                 name = \"NAME\" }}{role}"
+            )
+        }
     };
-    let remedy = format!(
-        "put the keys into Secrets Manager as {{\"access_key\": \"…\", \"secret_key\": \"…\"}} and \
-         write {{ from = \"aws-secret\", id = \"NAME\" }}{role}"
-    );
-    mistakes.add(at, key, problem, remedy);
+    Some((problem, remedy))
 }
 
 fn env(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Credentials> {

@@ -31,8 +31,7 @@ impl Job {
 
 fn read(mut root: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
     let name = name(&mut root, mistakes);
-    let state = state::read(root.section("state", mistakes), name.as_deref(), mistakes);
-    let host = state.as_ref().map_or(Host::Machine, Host::of);
+    let (host, state) = state::read(root.section("state", mistakes), name.as_deref(), mistakes);
     let source = stores::source(root.section("source", mistakes), host, mistakes);
     let target_section = root.section("target", mistakes);
     let target_at = target_section.at();

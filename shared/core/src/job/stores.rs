@@ -36,7 +36,7 @@ pub(super) fn source(
     if let Some(kind) = kind {
         return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
     }
-    if host == Host::Function {
+    if host != Host::Machine {
         let problem = "\"folder\" is on this machine's disk, which a function does not have";
         let remedy = "name a bucket, or write kind = \"local\" below [state]";
         mistakes.add(at, section.full("kind"), problem, remedy);

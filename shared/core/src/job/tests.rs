@@ -99,7 +99,7 @@ part_bytes = "16MiB"
 workers = 0
 split_byte = 5
 [state]
-kind = "aliyun"
+kind = "redis"
 "#;
     let want = [
         (1, "name"),
@@ -222,8 +222,7 @@ fn credentials_belong_to_their_kinds() {
         ("{ from = \"anonymous\", profile = \"work\" }", false),
         ("{ from = \"aws-profile\", profile = \"work\", token = \"T\" }", false),
         ("{ from = \"env\", access_key = \"lower\", secret_key = \"B\" }", false),
-        ("{ from = \"aliyun-secret\", name = \"ossferry/source\" }", true),
-        ("{ from = \"aliyun-secret\" }", false),
+        ("{ from = \"aliyun-secret\", name = \"ossferry/source\" }", false),
         ("{ from = \"anonymous\", name = \"ossferry/source\" }", false),
         ("{ from = \"fc\" }", false),
         ("\"env\"", false),
@@ -235,18 +234,8 @@ fn credentials_belong_to_their_kinds() {
         );
         assert_eq!(Job::parse(&text).is_ok(), good, "{credentials}");
         let cos = text.replace("\"s3\"", "\"cos\"");
-        let of_any_store = credentials.contains("anonymous") || credentials.contains("aliyun");
+        let of_any_store = credentials.contains("anonymous");
         assert_eq!(Job::parse(&cos).is_ok(), good && of_any_store, "{credentials}");
-    }
-    for (credentials, found) in [
-        ("{ from = \"fc\" }", Credentials::Fc),
-        (
-            "{ from = \"aliyun-secret\", name = \"oss\" }",
-            Credentials::AliyunSecret { name: "oss".to_owned() },
-        ),
-    ] {
-        let from = "{ from = \"env\", access_key = \"C\", secret_key = \"D\", token = \"E\" }";
-        assert_eq!(parsed(&S3.replace(from, credentials)).target.credentials, found);
     }
     let target = S3.replace(
         "{ from = \"env\", access_key = \"C\", secret_key = \"D\", token = \"E\" }",

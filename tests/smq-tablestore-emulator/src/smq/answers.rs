@@ -74,7 +74,7 @@ pub(crate) fn message(xml: &mut XmlWriter, message: &Message, is_received: bool)
 
 /// What a queue is. The counts of its messages, which the SDK wants to see and which are to be
 /// removed from the service, say nothing.
-pub(crate) fn attributes(name: &str, queue: &HeldQueue) -> Answer {
+pub(crate) fn attributes(name: &str, queue: &HeldQueue, now: Timestamp) -> Answer {
     let attributes = &queue.attributes;
     document(StatusCode::OK, "Queue", |xml| {
         xml.text("QueueName", name);
@@ -85,9 +85,10 @@ pub(crate) fn attributes(name: &str, queue: &HeldQueue) -> Answer {
         xml.value("MessageRetentionPeriod", attributes.retention_seconds);
         xml.value("DelaySeconds", attributes.delay_seconds);
         xml.value("PollingWaitSeconds", attributes.polling_wait_seconds);
-        for unsaid in ["ActiveMessages", "InactiveMessages", "DelayMessages"] {
-            xml.value(unsaid, 0);
-        }
+        let counts = queue.counts(now);
+        xml.value("ActiveMessages", counts.active);
+        xml.value("InactiveMessages", counts.inactive);
+        xml.value("DelayMessages", counts.delayed);
         xml.text("LoggingEnabled", "False");
     })
 }

@@ -34,7 +34,7 @@ impl SmqEmulator {
         let name = request.queue.as_str();
         match request.operation {
             "CreateQueue" | "SetQueueAttributes" => self.set_queue(request),
-            "GetQueueAttributes" => Ok(attributes(name, self.queues().get(name)?)),
+            "GetQueueAttributes" => Ok(attributes(name, self.queues().get(name)?, now)),
             "DeleteQueue" => {
                 self.queues().delete(name);
                 Ok(empty(StatusCode::NO_CONTENT))

@@ -75,6 +75,17 @@ pub(crate) struct Incoming {
     pub(crate) delay_seconds: Option<u64>,
 }
 
+/// Messages by what keeps them from being received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    /// Nothing.
+    pub(crate) active: usize,
+    /// Somebody has them.
+    pub(crate) inactive: usize,
+    /// Their time has not come.
+    pub(crate) delayed: usize,
+}
+
 /// One queue.
 #[derive(Debug)]
 pub(crate) struct HeldQueue {
@@ -86,6 +97,18 @@ pub(crate) struct HeldQueue {
 impl HeldQueue {
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    pub(crate) fn counts(&self, now: Timestamp) -> Counts {
+        let mut counts = Counts::default();
+        for message in self.messages.values() {
+            match (message.visible_at <= now, message.dequeue_count) {
+                (true, _) => counts.active += 1,
+                (false, 0) => counts.delayed += 1,
+                (false, _) => counts.inactive += 1,
+            }
+        }
+        counts
     }
 
     fn forget(&mut self, now: Timestamp) {

@@ -47,8 +47,11 @@ fn a_wrong_stack_is_named_with_its_remedy() {
         (AWS.replace("\"ossferry\"\n", "\"oss ferry\"\n"), "state.stack", "--stack-name"),
         (format!("{AWS}region = \"eu_west\"\n"), "state.region", "eu-central-1"),
         (format!("{AWS}path = \"x.sqlite\"\n"), "state.path", "it is for kind = \"local\""),
-        (AWS.replace("\"aws\"\n", "\"local\"\n"), "state.stack", "it is for kind = \"aws\""),
-        (AWS.replace("\"aws\"\n", "\"aliyun\"\n"), "state.kind", "kind = \"aws\""),
+        (
+            AWS.replace("\"aws\"\n", "\"local\"\n"),
+            "state.stack",
+            "it is for kind = \"aws\" or \"aliyun\"",
+        ),
         (format!("{AWS}[limits]\ntask_seconds = 300\n"), "limits.task_seconds", "from 1 to 240"),
     ] {
         let errors = Job::parse(&wrong).expect_err(&wrong);
@@ -96,7 +99,11 @@ fn a_reference_to_a_secret_has_the_form_of_one() {
     for (wrong, key, said) in [
         ("{ from = \"aws-secret\" }", "id", "is required"),
         ("{ from = \"aws-secret\", id = \"{\\\"a\\\":1}\" }", "id", "neither a name nor an ARN"),
-        ("{ from = \"aws-secret\", name = \"/x\" }", "name", "it is for from = \"aws-parameter\""),
+        (
+            "{ from = \"aws-secret\", name = \"/x\" }",
+            "name",
+            "from = \"aws-parameter\" or \"aliyun-secret\"",
+        ),
         ("{ from = \"aws-parameter\", name = \"a b\" }", "name", "neither a name nor an ARN"),
         (&OIDC.replace("role/r", "user/r"), "role", "acs:ram::ACCOUNT:role/NAME"),
         (&OIDC.replace("provider/p", "provider/"), "provider", "is no ARN of this kind"),
@@ -112,4 +119,69 @@ fn a_reference_to_a_secret_has_the_form_of_one() {
         mistakes(&with_source_credentials(OIDC)),
         [(7, "source.credentials.from".to_owned())]
     );
+}
+
+const ALIYUN: &str = r#"
+name = "photos"
+[source]
+kind = "cos"
+region = "ap-guangzhou"
+bucket = "photos-1250000000"
+credentials = { from = "aliyun-secret", name = "ossferry/cos" }
+[target]
+region = "cn-hangzhou"
+bucket = "moved"
+credentials = { from = "fc" }
+[state]
+kind = "aliyun"
+region = "cn-hangzhou"
+stack = "ossferry"
+"#;
+
+#[test]
+fn the_state_may_be_a_deployment_on_alibaba_cloud() {
+    let job = parsed(ALIYUN);
+    let (region, stack) = ("cn-hangzhou".to_owned(), "ossferry".to_owned());
+    let outputs = DeploymentOutputs::Stack(stack);
+    assert_eq!(job.state, StateSpec::Aliyun { region: region.clone(), outputs });
+    assert_eq!(job.target.credentials, Credentials::Fc);
+    assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
+    let by_terraform = parsed(&ALIYUN.replace("stack = \"ossferry\"", "outputs = \"out.json\""));
+    let outputs = DeploymentOutputs::File("out.json".to_owned());
+    assert_eq!(by_terraform.state, StateSpec::Aliyun { region, outputs });
+    assert_eq!(Job::from_json(&by_terraform.to_json()).unwrap(), by_terraform);
+    assert_eq!(by_terraform.scope_hash(), job.scope_hash());
+}
+
+#[test]
+fn a_deployment_on_alibaba_cloud_that_is_not_said_is_asked_for() {
+    let secret = "{ from = \"aliyun-secret\", name = \"ossferry/cos\" }";
+    let env = "{ from = \"env\", access_key = \"A\", secret_key = \"B\" }";
+    for (wrong, key, said) in [
+        (ALIYUN.replace("stack = \"ossferry\"", ""), "state.stack", "terraform output -json"),
+        (format!("{ALIYUN}outputs = \"out.json\"\n"), "state.outputs", "stands beside stack"),
+        (ALIYUN.replace("\"ossferry\"\n", "\"oss ferry\"\n"), "state.stack", "no name of a stack"),
+        (
+            ALIYUN.replace("\"cn-hangzhou\"\nstack", "\"cn_x\"\nstack"),
+            "state.region",
+            "cn-hangzhou",
+        ),
+        (ALIYUN.replace(secret, env), "source.credentials.from", "aliyun-secret"),
+        (ALIYUN.replace("\"fc\"", "\"alibaba-oidc\""), "target.credentials.from", "\"fc\""),
+        (
+            ALIYUN
+                .replace("\"aliyun\"\nregion = \"cn-hangzhou\"\nstack = \"ossferry\"", "\"local\""),
+            "source.credentials.from",
+            "names of environment variables",
+        ),
+        (
+            AWS.replace("\"aws-default\"", "\"aliyun-secret\""),
+            "source.credentials.from",
+            "aws-secret",
+        ),
+    ] {
+        let errors = Job::parse(&wrong).expect_err(&wrong);
+        assert_eq!(errors.0[0].key, key, "{errors}");
+        assert!(errors.to_string().contains(said), "{errors}");
+    }
 }
