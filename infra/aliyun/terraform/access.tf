@@ -127,6 +127,9 @@ locals {
         { actions = ["fc:InvokeFunction"], resources = local.functions },
         { actions = local.send, resources = local.live },
         { actions = local.receive, resources = local.dead },
+        { actions = ["mns:GetQueueAttributes"], resources = [for messages in concat(local.live, local.dead) : trimsuffix(messages, "/messages")] },
+        # The same policy operates a stack of ROS, which is found by its name.
+        { actions = ["ros:GetStack", "ros:ListStacks"], resources = ["acs:ros:${local.arn}:stack/*"] },
       ]
     }
   }
