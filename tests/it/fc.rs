@@ -6,4 +6,5 @@ mod limits;
 mod mix;
 mod operating;
 mod passes;
+mod places;
 mod secrets;

@@ -24,8 +24,8 @@ use ossferry_ledger::lists::{
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{
     Child, DeployedRow, DirectoryRow, JobRow, ListRow, OutstandingRow, PartResult, PassIndexRow,
-    PassKind, PassRow, PassState, PassTotals, RangeRow, RangeState, SliceRow, SliceState, TaskKind,
-    TaskRow, TaskState, UploadRow, UploadState,
+    PassKind, PassRow, PassState, PassTotals, PlaceRow, RangeRow, RangeState, SliceRow, SliceState,
+    TaskKind, TaskRow, TaskState, UploadRow, UploadState,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -325,6 +325,8 @@ fn every_row_of_every_version_is_read() {
     let deployed = JobRow { deployed_at: Some(Timestamp(3)), ..job };
     check_row(tested, "job-deployed", &deployed);
     check_row(tested, "deployed", &DeployedRow { name: "nightly".into() });
+    let place = PlaceRow { owner: "1-a.0f".to_owned(), until: Timestamp(1_795_000_090_000) };
+    check_row(tested, "place", &place);
     let index = PassIndexRow {
         pass: "p".into(),
         kind: PassKind::Full,

@@ -127,7 +127,8 @@ locals {
         { actions = ["fc:InvokeFunction"], resources = local.functions },
         { actions = local.send, resources = local.live },
         { actions = local.receive, resources = local.dead },
-        { actions = ["mns:GetQueueAttributes"], resources = [for messages in concat(local.live, local.dead) : trimsuffix(messages, "/messages")] },
+        { actions = ["mns:GetQueueAttributes"], resources = [for queue in ["planner", "copier"] : "acs:mns:${local.arn}:/queues/${alicloud_message_service_queue.live[queue].queue_name}"] },
+        { actions = ["mns:GetQueueAttributes"], resources = [for queue in ["planner", "copier"] : "acs:mns:${local.arn}:/queues/${alicloud_message_service_queue.dead[queue].queue_name}"] },
         # The same policy operates a stack of ROS, which is found by its name.
         { actions = ["ros:GetStack", "ros:ListStacks"], resources = ["acs:ros:${local.arn}:stack/*"] },
       ]

@@ -12,6 +12,8 @@ pub(crate) enum PullEnd {
     Idle,
     /// No pass runs.
     NoPass,
+    /// As many copiers work as the jobs of the passes that run allow.
+    Full,
 }
 
 /// The answer of an invocation that received by itself.

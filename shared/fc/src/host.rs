@@ -31,6 +31,9 @@ const PLANNER_IDLE_MAX: Duration = Duration::from_mins(10);
 
 /// Says that queues are emptied by triggers, so that nobody is started to receive.
 const MODE: &str = "OSSFERRY_MODE";
+
+/// As the station of its messages is called.
+const COPIER: &str = "copier";
 const PUSH: &str = "push";
 
 /// Runs a function that works on the copiers' messages, with its ledger on Alibaba Cloud.
@@ -44,12 +47,12 @@ pub fn run_copier_over<W: Handler + 'static>(
     around: Surroundings,
     make: Make<W>,
 ) -> ExitCode {
-    run("copier", around, async |stage| {
+    run(COPIER, around, async |stage| {
         let Ports { copier_queue, table, planner_queue } = stage.ports(open).await?;
         let queue = Arc::clone(&copier_queue);
         let ports = Ports { table, planner_queue, copier_queue };
         let workshop = stage.workshop(ports, make);
-        let puller = stage.puller("copier", workshop, queue, COPIER_SLOTS, COPIER_IDLE_MAX, None);
+        let puller = stage.puller(COPIER, workshop, queue, COPIER_SLOTS, COPIER_IDLE_MAX, None);
         let function = Arc::new(CopierFunction(stage.base(puller)));
         Ok(serve(stage.settings.port, function).await?)
     })
@@ -132,7 +135,9 @@ impl Stage {
         starter: Option<Arc<Starter>>,
     ) -> Puller<W> {
         let visibility = self.settings.visibility;
-        Puller { name, workshop, queue, slots, visibility, idle_max, starter }
+        // Copiers come by themselves, and are counted; planners are few.
+        let takes_places = name == COPIER;
+        Puller { name, workshop, queue, slots, visibility, idle_max, starter, takes_places }
     }
 
     fn base<W>(&self, puller: Puller<W>) -> Base<W> {

@@ -12,6 +12,7 @@ mod answer;
 mod event;
 mod function;
 mod host;
+mod places;
 mod ports;
 mod ports_on_aws;
 mod pull;

@@ -8,13 +8,14 @@ use ossferry_core::ports::Queue;
 use ossferry_core::time::Timestamp;
 use ossferry_host::{Activity, Call, Station, Terms, Workshop, logs};
 use ossferry_ledger::messages::Message;
-use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, Ledger};
+use ossferry_ledger::{Handled, Handler, HandlerError, Invocation};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use crate::answer::{PullAnswer, PullEnd};
+use crate::places::Places;
 use crate::starting::{Starter, running_passes};
 
 /// No invocation receives for longer: its credentials are good for an hour.
@@ -55,6 +56,19 @@ pub(crate) struct Puller<W> {
     pub(crate) idle_max: Duration,
     /// Starts others.
     pub(crate) starter: Option<Arc<Starter>>,
+    /// Whether an invocation works only where it finds a place among the job's workers.
+    pub(crate) takes_places: bool,
+}
+
+/// What a look at the passes found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Round {
+    /// Passes run.
+    Work,
+    /// None runs.
+    NoPass,
+    /// Others do what there is to do.
+    Full,
 }
 
 /// Until when an invocation receives, and works.
@@ -86,6 +100,10 @@ impl<W: Handler + 'static> Puller<W> {
     ) -> Result<PullAnswer, String> {
         let ledger = self.workshop.ledger();
         let times = Times::of(asked, call, ledger.now());
+        let mut places = Places::new(call.request_id.clone(), times.until);
+        if self.round(&mut places).await == Some(Round::Full) {
+            return Ok(PullAnswer { handled: 0, ended: PullEnd::Full });
+        }
         let pulled = Arc::new(Pulled {
             workshop: Arc::clone(&self.workshop),
             call: call.clone(),
@@ -115,7 +133,7 @@ impl<W: Handler + 'static> Puller<W> {
         let mut stations = JoinSet::new();
         stations.spawn(station.run(stopped));
         let ended = tokio::select! {
-            ended = self.watch(times, &activity) => ended,
+            ended = self.watch(times, &activity, &mut places) => ended,
             failed = stations.join_next() => return Err(station_failed(failed)),
         };
         stop.send_replace(true);
@@ -126,14 +144,15 @@ impl<W: Handler + 'static> Puller<W> {
             // Its leases run out, its message comes again.
             Err(_) => tracing::warn!("handlers did not return in the invocation's time"),
         }
+        places.leave(ledger).await;
         self.hand_over(ended).await;
         Ok(PullAnswer { handled: pulled.handled.load(Ordering::Relaxed), ended })
     }
 
     /// Returns when it is time to stop.
-    async fn watch(&self, times: Times, activity: &Activity) -> PullEnd {
+    async fn watch(&self, times: Times, activity: &Activity, places: &mut Places) -> PullEnd {
         let begun = Instant::now();
-        let (mut round_due, mut tell_due) = (begun, begun + TELL);
+        let (mut round_due, mut tell_due) = (begun + ROUND, begun + TELL);
         let mut runs = true;
         loop {
             if begun.elapsed() >= times.receives {
@@ -145,8 +164,12 @@ impl<W: Handler + 'static> Puller<W> {
                 tell_due = now + TELL;
             }
             if now >= round_due || (runs && activity.idle() >= IDLE_WITHOUT_PASS) {
-                // What cannot be read is looked at again; till then there may be work.
-                runs = self.round(self.workshop.ledger()).await.unwrap_or(true);
+                runs = match self.round(places).await {
+                    Some(Round::Full) => return PullEnd::Full,
+                    Some(Round::NoPass) => false,
+                    // What cannot be read is looked at again; till then there may be work.
+                    Some(Round::Work) | None => true,
+                };
                 // Often while nothing happens here: a pass may have ended.
                 let pause = if activity.idle() >= IDLE_WITHOUT_PASS { ROUND / 5 } else { ROUND };
                 round_due = Instant::now() + pause;
@@ -161,14 +184,21 @@ impl<W: Handler + 'static> Puller<W> {
         }
     }
 
-    /// Whether a pass runs; starts copiers where some are missing.
-    async fn round(&self, ledger: &Ledger) -> Option<bool> {
+    /// Looks which passes run, takes places there, and starts copiers where some are missing.
+    async fn round(&self, places: &mut Places) -> Option<Round> {
+        let ledger = self.workshop.ledger();
         let running = running_passes(ledger).await;
         let running = running.inspect_err(|error| tracing::warn!(%error, "look at passes")).ok()?;
+        if running.is_empty() {
+            return Some(Round::NoPass);
+        }
+        if self.takes_places && !places.take(ledger, &running).await {
+            return Some(Round::Full);
+        }
         if let Some(starter) = &self.starter {
             starter.start_copiers(ledger, &running).await;
         }
-        Some(!running.is_empty())
+        Some(Round::Work)
     }
 
     /// Starts the next one where this one's time was up before the work.

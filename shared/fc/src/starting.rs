@@ -62,8 +62,10 @@ impl Starter {
     async fn start_for(&self, ledger: &Ledger, pass: &PassRef) -> Result<u64, String> {
         let status = ledger.status(pass).await.map_err(|error| error.to_string())?;
         let job = Job::from_json(&status.row.definition).map_err(|error| error.to_string())?;
+        let at_work = ledger.places_taken(&pass.job).await.map_err(|error| error.to_string())?;
+        // Who was started a moment ago may have its place already: better one too few for a while.
         let count = wanted(&job.limits, &status)
-            .saturating_sub(status.tasks_copying)
+            .saturating_sub(at_work)
             .saturating_sub(self.recently_started(pass));
         for _ in 0..count {
             let started = self.functions.start(&self.copier, PULL).await;

@@ -150,6 +150,11 @@ pub fn deployed_row(job: &JobName) -> RowId {
     row(deployed_partition(), format!("job/{job}"))
 }
 
+/// One of the places of a job's copiers, from 0.
+pub fn place_row(job: &JobName, place: u32) -> RowId {
+    row(job_partition(job), format!("copier/{place:06}"))
+}
+
 /// A pass in the index of its job.
 pub fn pass_index_row(pass: &PassRef) -> RowId {
     row(job_partition(&pass.job), format!("pass/{}", pass.pass))

@@ -17,6 +17,7 @@ mod ledger;
 pub mod lists;
 pub mod messages;
 mod observing;
+mod places;
 mod redriving;
 pub mod rows;
 mod sending;

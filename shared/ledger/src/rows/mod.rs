@@ -3,6 +3,7 @@
 mod job;
 mod list;
 mod pass;
+mod place;
 mod range;
 mod reminder;
 mod slice;
@@ -12,6 +13,7 @@ mod upload;
 pub use job::{DeployedRow, JobRow, PassIndexRow};
 pub use list::ListRow;
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
+pub use place::PlaceRow;
 pub use range::{PartResult, RangeRow, RangeState};
 pub use reminder::Reminder;
 pub use slice::{
