@@ -17,6 +17,7 @@ mod place;
 mod preflight;
 mod queue;
 mod sdk;
+mod sdk_client;
 mod signer;
 pub mod sigv4;
 mod source;

@@ -21,6 +21,7 @@ use ossferry_http::CredentialsProvider;
 use crate::credentials::behavior_version;
 use crate::error::{HEAD_BUCKET, classify};
 use crate::kind::S3Kind;
+use crate::sdk_client::http_client;
 use crate::source::S3Source;
 
 const GET_BUCKET_LOCATION: &str = "GetBucketLocation";
@@ -117,6 +118,7 @@ impl S3Source {
         let policy = &self.options.retry;
         let config = Config::builder()
             .behavior_version(behavior_version())
+            .http_client(http_client())
             .region(Region::new(self.options.region.clone()))
             .endpoint_url(&self.options.endpoint)
             .force_path_style(self.wire.place.is_path_style())

@@ -13,6 +13,7 @@ use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_http::RetryPolicy;
 
 use crate::credentials::{behavior_version, not_loaded};
+use crate::sdk_client::http_client;
 
 /// A connection within a region stands in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -37,6 +38,7 @@ pub(crate) const RETRIES: RetryPolicy = RetryPolicy {
 /// the condition failed, because its own row stands by then.
 pub async fn sdk_config(region: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(behavior_version())
+        .http_client(http_client())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(Duration::ZERO));
     if let Some(region) = region {
@@ -101,7 +103,8 @@ pub(crate) fn entry_error(operation: &str, code: &str, text: Option<&str>) -> Po
     PortError::new(kind, format!("{operation}: {code} of one entry")).concluding(conclusion)
 }
 
-/// A connection that failed may have carried the request; a request that could not be made did not.
+/// A connection that failed may have carried the request; a request that could not be made did not. The lane
+/// knows better where it says so.
 fn not_sent<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> PortError
 where
     E: Error + 'static,
@@ -109,6 +112,12 @@ where
     let mut innermost: &dyn Error = error;
     while let Some(cause) = innermost.source() {
         innermost = cause;
+    }
+    if let Some(of_lane) = innermost.downcast_ref::<PortError>() {
+        return PortError {
+            message: format!("{operation}: {}", of_lane.message),
+            ..of_lane.clone()
+        };
     }
     let kind = match error {
         SdkError::ConstructionFailure(_) => ErrorKind::Other,
