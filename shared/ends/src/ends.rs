@@ -11,7 +11,9 @@ use ossferry_core::job::{
     StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
-use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
+use ossferry_http::{
+    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
+};
 use ossferry_local::FolderSource;
 
 use crate::credentials::{Regions, resolve};
@@ -37,6 +39,15 @@ impl SourceEnd {
             Self::Folder(folder) => Arc::new(folder.clone()),
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
             Self::Oss(bucket) => Arc::new(bucket.clone()),
+        }
+    }
+
+    /// How its store is asked. A folder is not.
+    pub fn pace(&self) -> Option<&Pace> {
+        match self {
+            Self::Folder(_) => None,
+            Self::S3(bucket) => Some(bucket.pace()),
+            Self::Oss(bucket) => Some(bucket.client().pace()),
         }
     }
 }

@@ -295,10 +295,12 @@ fn stood_still(operation: &'static str) -> PortError {
 fn learn(permit: &Permit, response: &http::Response<Incoming>) {
     match response.status() {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            permit.throttled(asked_pause(response.headers()));
+            permit.asked_for_less(asked_pause(response.headers()));
         }
         // An answer that was delayed on purpose (OSS, flow control) asks for less, not for a pause.
-        _ if response.headers().contains_key("x-oss-qos-delay-time") => permit.throttled(None),
+        _ if response.headers().contains_key("x-oss-qos-delay-time") => {
+            permit.asked_for_less(None);
+        }
         status if status.is_server_error() => {}
         _ => permit.succeeded(),
     }
