@@ -27,8 +27,9 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// What a failed request is called. The caller knows the operation, and names it before.
 const OPERATION: &str = "send";
 
-/// A client for the SDK, with connections of its own.
-pub(crate) fn http_client() -> SharedHttpClient {
+/// What a client of the SDK sends by, with connections of its own. Every client here needs it: the SDK is
+/// built without one.
+pub fn http_client() -> SharedHttpClient {
     SharedHttpClient::new(LaneClient { lanes: Arc::default() })
 }
 
