@@ -43,12 +43,27 @@ impl SourceEnd {
     }
 
     /// How its store is asked. A folder is not.
-    pub fn pace(&self) -> Option<&Pace> {
+    fn pace(&self) -> Option<&Pace> {
         match self {
             Self::Folder(_) => None,
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
         }
+    }
+}
+
+/// What both ends count of answers that ask for fewer requests.
+pub struct Throttles(Vec<Pace>);
+
+impl Throttles {
+    /// Of these two, whoever asks them.
+    pub fn of(source: &SourceEnd, target: &OssTarget) -> Self {
+        Self(source.pace().into_iter().chain([target.client().pace()]).cloned().collect())
+    }
+
+    /// How many there were since the last call.
+    pub fn take(&self) -> u64 {
+        self.0.iter().map(Pace::take_throttles).sum()
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use ossferry_core::job::{BadDefinition, Job};
 use ossferry_core::ports::{Source, Target};
-use ossferry_ends::{EndError, Surroundings, source_end, target_end};
-use ossferry_http::Pace;
+use ossferry_ends::{EndError, Surroundings, Throttles, source_end, target_end};
 use ossferry_ledger::ids::{JobName, PassRef};
 use ossferry_ledger::rows::PassState;
 use ossferry_ledger::{HandlerError, Ledger, LedgerError};
@@ -164,8 +163,7 @@ impl<W> Workshop<W> {
         let source = source_end(&job, &self.around).await?;
         let target = Arc::new(target_end(&job, &self.around).await?);
         let (ledger, job) = (self.ledger.clone(), Arc::new(job));
-        let paces = source.pace().into_iter().chain([target.client().pace()]).cloned();
-        let paces: Vec<_> = paces.collect();
+        let throttles = Throttles::of(&source, &target);
         let slots = self.slots.clone();
         let parts = Parts { ledger, source: source.port(), target, job: Arc::clone(&job), slots };
         if kept.by_definition.len() >= KEPT_MAX {
@@ -173,8 +171,8 @@ impl<W> Workshop<W> {
             kept.by_pass.clear();
             self.metrics.watch_nothing();
         }
-        let throttles = move || paces.iter().map(Pace::take_throttles).sum();
-        self.metrics.watch(&JobName(job.name.clone()), Metric::Throttles, throttles);
+        let take = move || throttles.take();
+        self.metrics.watch(&JobName(job.name.clone()), Metric::Throttles, take);
         let worker = Arc::new(Made { worker: (self.make)(parts), job });
         kept.by_definition.insert(definition_hash.to_owned(), Arc::clone(&worker));
         tracing::info!(definition_hash, "ends of a job opened");
