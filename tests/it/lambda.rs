@@ -4,5 +4,6 @@ mod events;
 mod faults;
 mod limits;
 pub(crate) mod passes;
+mod poison;
 mod secrets;
 mod triggers;

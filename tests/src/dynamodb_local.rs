@@ -101,6 +101,7 @@ impl DynamoDbLocal {
 /// A client of tables at an endpoint.
 pub fn client_at(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
+        .http_client(ossferry_aws::http_client())
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new(

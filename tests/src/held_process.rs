@@ -1,13 +1,12 @@
 //! A built function as a process that is held still whenever it has nothing to do.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-
-use crate::fixtures;
 
 /// Ticks of a processor's time in a second, as `/proc` counts them on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -30,7 +29,7 @@ pub struct Taken {
 impl HeldProcess {
     /// Starts a program with nothing but these variables. What it writes goes to the log, line by line.
     pub fn start(
-        program: &str,
+        program: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
         log: &Arc<Mutex<String>>,
     ) -> Self {
@@ -38,7 +37,7 @@ impl HeldProcess {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL"])
-            .arg(fixtures::built(program))
+            .arg(program)
             .env_clear()
             .envs(variables)
             .stdin(Stdio::null())

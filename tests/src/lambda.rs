@@ -10,11 +10,12 @@ mod mapping;
 mod runtime_api;
 mod stack;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use self::environment::Environment;
 use self::runtime_api::Next;
@@ -48,8 +49,10 @@ impl Invoked {
 /// How a function is deployed.
 #[derive(Clone, Debug)]
 pub struct Deployment {
+    /// As it is called.
+    pub name: &'static str,
     /// The binary.
-    pub program: &'static str,
+    pub program: PathBuf,
     /// After which its process is killed.
     pub timeout: Duration,
     /// What it is told of its memory; not held to it.
@@ -110,6 +113,7 @@ pub struct Function {
     places: Semaphore,
     idle: Mutex<Vec<Environment>>,
     kills: Mutex<Option<Kills>>,
+    strikes: Notify,
     figures: Arc<Mutex<Figures>>,
     log: Arc<Mutex<String>>,
 }
@@ -122,6 +126,7 @@ impl Function {
             deployment,
             idle: Mutex::default(),
             kills: Mutex::default(),
+            strikes: Notify::new(),
             figures: Arc::default(),
             log: Arc::default(),
         }
@@ -130,6 +135,11 @@ impl Function {
     /// Kills processes while they work, from here on.
     pub fn kill(&self, kills: Option<Kills>) {
         *locked(&self.kills) = kills;
+    }
+
+    /// Kills every process that works right now.
+    pub fn strike(&self) {
+        self.strikes.notify_waiters();
     }
 
     /// How it is deployed.
@@ -196,12 +206,12 @@ impl Function {
         let limit = self.deployment.timeout;
         let next = Next {
             request_id: request_id.to_owned(),
-            function: self.deployment.program,
+            function: self.deployment.name,
             limit,
             payload: payload.to_string().into(),
         };
         locked(&self.figures).invocations += 1;
-        let invoked = environment.invoke(next, limit, killed_after).await;
+        let invoked = environment.invoke(next, limit, killed_after, &self.strikes).await;
         match invoked {
             Invoked::Answered(_) | Invoked::Failed(_) => locked(&self.idle).push(environment),
             Invoked::TimedOut | Invoked::Exited => locked(&self.figures).killed += 1,

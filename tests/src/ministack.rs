@@ -86,6 +86,7 @@ impl Ministack {
 /// A client of queues at an endpoint.
 pub fn queues_at(endpoint: &str) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::Config::builder()
+        .http_client(ossferry_aws::http_client())
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new(

@@ -113,7 +113,8 @@ pub(crate) enum Command {
     /// How the pass stands: the one that runs, or the newest
     ///
     /// Reads the ledger and writes nothing. Says so if the pass is open and no process of this machine
-    /// works on it; in JSON that is `working`. The functions of a stack work by themselves.
+    /// works on it; in JSON that is `working`. Of a stack, if no message waits for its functions or is held
+    /// by one.
     #[command(after_help = "Example: ossferry status --job job.toml --watch\n\n\
                             Exit status: 0 shown; 1 there is nothing to show.")]
     Status {

@@ -32,11 +32,25 @@ pub(crate) enum Workplace {
 }
 
 impl Workplace {
-    /// Whether somebody works on the job, or will by itself.
-    pub(crate) fn is_manned(&self, job: &JobName) -> bool {
+    /// Whether somebody works on the job. Functions do where a message waits for one or is held by one.
+    pub(crate) async fn is_manned(&self, job: &JobName) -> Result<bool, CommandError> {
         match self {
-            Self::Machine(database) => Mark::is_set(&worker_mark(database.path(), &job.0)),
-            Self::Stack(_) => true,
+            Self::Machine(database) => Ok(Mark::is_set(&worker_mark(database.path(), &job.0))),
+            Self::Stack(stack) => stack.has_messages().await,
+        }
+    }
+
+    /// What to do where nobody does.
+    pub(crate) fn advice(&self, job_file: &Path) -> String {
+        let job = job_file.display();
+        match self {
+            Self::Machine(_) => {
+                format!("no process works on it; go on with: ossferry run --job {job}")
+            }
+            Self::Stack(_) => format!(
+                "no message waits for a function or is held by one; send again what is due with: \
+                 ossferry sweep --job {job}"
+            ),
         }
     }
 }

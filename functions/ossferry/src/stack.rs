@@ -175,6 +175,17 @@ impl Stack {
         JobLedger { job: JobName(job.name.clone()), ledger, planner_queue, copier_queue }
     }
 
+    /// Whether its functions have anything to do: by what the queues count, which is rough and some
+    /// seconds old.
+    pub(crate) async fn has_messages(&self) -> Result<bool, CommandError> {
+        for queue in &self.queues {
+            if queue.live.backlog().await.map_err(CommandError::Aws)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Where it is, and what stands in it, in one line.
     pub(crate) fn describe(&self) -> String {
         let Self { place, status, table_name, function_names: [planner, copier], .. } = self;

@@ -24,7 +24,8 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 struct Standing<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Whether the pass is open, and a process of this machine or the functions of a stack work on it.
+    /// Whether the pass is open, and a process of this machine works on it; of a stack, whether messages
+    /// wait for its functions or are held by them.
     working: bool,
 }
 
@@ -40,12 +41,12 @@ pub(crate) async fn show(
     let pass = kept.shown_pass(None).await?;
     let title = format!("pass {}", pass.pass);
     let mut progress = Progress::new(title, machine.is_terminal && !json, Arc::default());
-    let idle = format!("no process works on it; go on with: {}", go_on(job_file));
+    let idle = workplace.advice(job_file);
     let mut was_working = true;
     loop {
         let began = Instant::now();
         // Looked at before the row: a process that ends the pass lets go of its mark afterwards.
-        let is_marked = workplace.is_manned(&kept.job);
+        let is_marked = workplace.is_manned(&kept.job).await?;
         let status = kept.ledger.status(&pass).await?;
         let has_ended = status.row.state.is_final();
         let working = status.row.state == PassState::Open && is_marked;
@@ -73,8 +74,4 @@ pub(crate) async fn show(
         }
         sleep(WATCH_INTERVAL.max(began.elapsed() * 9)).await;
     }
-}
-
-fn go_on(job_file: &Path) -> String {
-    format!("ossferry run --job {}", job_file.display())
 }

@@ -14,6 +14,8 @@ use ossferry_http::{
     Credentials, CredentialsProvider, FetchCredentials, Fetched, RefreshedCredentials,
 };
 
+use crate::sdk_client::http_client;
+
 /// The behaviour of the SDK that the code was written for. A newer one is a decision, not an upgrade.
 pub(crate) fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
@@ -82,6 +84,7 @@ fn provider_config(region: &str) -> ProviderConfig {
     ProviderConfig::without_region()
         .with_region(Some(Region::new(region.to_owned())))
         .with_behavior_version(Some(behavior_version()))
+        .with_http_client(http_client())
 }
 
 /// Says which step failed, by the SDK's own words. They name files, profiles and addresses, never

@@ -4,9 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_credential_types::provider::ProvideCredentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -16,11 +13,12 @@ use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::types::{BucketLocationConstraint, BucketVersioningStatus};
 use http::StatusCode;
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_http::CredentialsProvider;
 
 use crate::credentials::behavior_version;
 use crate::error::{HEAD_BUCKET, classify};
 use crate::kind::S3Kind;
+use crate::sdk::Given;
+use crate::sdk_client::http_client;
 use crate::source::S3Source;
 
 const GET_BUCKET_LOCATION: &str = "GetBucketLocation";
@@ -117,6 +115,7 @@ impl S3Source {
         let policy = &self.options.retry;
         let config = Config::builder()
             .behavior_version(behavior_version())
+            .http_client(http_client())
             .region(Region::new(self.options.region.clone()))
             .endpoint_url(&self.options.endpoint)
             .force_path_style(self.wire.place.is_path_style())
@@ -137,37 +136,10 @@ impl S3Source {
                     .build(),
             );
         let config = match &self.options.credentials {
-            Some(provider) => config.credentials_provider(ForSdk(Arc::clone(provider))),
+            Some(provider) => config.credentials_provider(Given(Arc::clone(provider))),
             None => config.allow_no_auth(),
         };
         Client::from_conf(config.build())
-    }
-}
-
-/// Our credentials as the SDK asks for them.
-struct ForSdk(Arc<dyn CredentialsProvider>);
-
-impl std::fmt::Debug for ForSdk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ForSdk")
-    }
-}
-
-impl ProvideCredentials for ForSdk {
-    fn provide_credentials<'a>(&'a self) -> Provided<'a>
-    where
-        Self: 'a,
-    {
-        Provided::new(async {
-            let ours = self.0.credentials().await.map_err(CredentialsError::provider_error)?;
-            Ok(aws_credential_types::Credentials::new(
-                &*ours.access_key,
-                &*ours.secret_key,
-                ours.token.clone(),
-                None,
-                "ossferry",
-            ))
-        })
     }
 }
 

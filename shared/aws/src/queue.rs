@@ -68,17 +68,31 @@ impl SqsQueue {
 
     /// How many messages wait to be received, roughly: the service counts in the course of minutes.
     pub async fn message_count(&self) -> Result<u64, PortError> {
+        self.count(&[QueueAttributeName::ApproximateNumberOfMessages]).await
+    }
+
+    /// The same, with those that somebody holds and those that are delayed.
+    pub async fn backlog(&self) -> Result<u64, PortError> {
+        self.count(&[
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ])
+        .await
+    }
+
+    async fn count(&self, names: &[QueueAttributeName]) -> Result<u64, PortError> {
         const OPERATION: &str = "GetQueueAttributes";
-        const COUNT: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
         let answer = retry(&RETRIES, || async {
             count_queue_request(&self.meter, OPERATION, 0);
             let call = self.client.get_queue_attributes().queue_url(&self.url);
-            let asked = call.attribute_names(COUNT).send().await;
+            let asked = call.set_attribute_names(Some(names.to_vec())).send().await;
             asked.map_err(|error| port_error(OPERATION, &error))
         })
         .await?;
-        let count = answer.attributes().and_then(|found| found.get(&COUNT)?.parse().ok());
-        count.ok_or_else(|| {
+        let of_name = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
+        let counts = names.iter().map(of_name).sum::<Option<u64>>();
+        counts.ok_or_else(|| {
             PortError::new(ErrorKind::BadAnswer, format!("{OPERATION}: no number of messages"))
         })
     }

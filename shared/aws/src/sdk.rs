@@ -16,6 +16,7 @@ use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_http::{Credentials, CredentialsProvider, RetryPolicy};
 
 use crate::credentials::{behavior_version, not_loaded};
+use crate::sdk_client::http_client;
 
 /// A connection within a region stands in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -52,6 +53,7 @@ pub async fn sdk_config_signed_by(
 
 fn loader(region: Option<&str>) -> ConfigLoader {
     let loader = aws_config::defaults(behavior_version())
+        .http_client(http_client())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(Duration::ZERO));
     match region {
@@ -61,7 +63,7 @@ fn loader(region: Option<&str>) -> ConfigLoader {
 }
 
 /// Credentials of ours, as the SDK asks for them.
-struct Given(Arc<dyn CredentialsProvider>);
+pub(crate) struct Given(pub(crate) Arc<dyn CredentialsProvider>);
 
 impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -138,7 +140,8 @@ pub(crate) fn entry_error(operation: &str, code: &str, text: Option<&str>) -> Po
     PortError::new(kind, format!("{operation}: {code} of one entry")).concluding(conclusion)
 }
 
-/// A connection that failed may have carried the request; a request that could not be made did not.
+/// A connection that failed may have carried the request; a request that could not be made did not. The lane
+/// knows better where it says so.
 fn not_sent<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> PortError
 where
     E: Error + 'static,
@@ -146,6 +149,12 @@ where
     let mut innermost: &dyn Error = error;
     while let Some(cause) = innermost.source() {
         innermost = cause;
+    }
+    if let Some(of_lane) = innermost.downcast_ref::<PortError>() {
+        return PortError {
+            message: format!("{operation}: {}", of_lane.message),
+            ..of_lane.clone()
+        };
     }
     let kind = match error {
         SdkError::ConstructionFailure(_) => ErrorKind::Other,

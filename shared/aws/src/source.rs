@@ -11,7 +11,7 @@ use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::ports::{ListRequest, ListingOrder, OpenObject, Page, Source, SourceProfile};
 use ossferry_core::time::{Clock, Timestamp};
-use ossferry_http::{CredentialsProvider, Lane, RetryPolicy, retry};
+use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
 
 use crate::answer::Reader;
 use crate::error::{GET_OBJECT, HEAD_BUCKET, HEAD_OBJECT, bad_answer};
@@ -129,6 +129,11 @@ impl S3Source {
             profile: Arc::clone(&self.profile),
             meter,
         }
+    }
+
+    /// How its store is asked.
+    pub fn pace(&self) -> &Pace {
+        self.options.lane.pace()
     }
 
     fn reader(&self) -> Reader {

@@ -11,7 +11,9 @@ use ossferry_core::job::{
     StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
-use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
+use ossferry_http::{
+    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
+};
 use ossferry_local::FolderSource;
 
 use crate::credentials::{Regions, resolve};
@@ -38,6 +40,30 @@ impl SourceEnd {
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
             Self::Oss(bucket) => Arc::new(bucket.clone()),
         }
+    }
+
+    /// How its store is asked. A folder is not.
+    fn pace(&self) -> Option<&Pace> {
+        match self {
+            Self::Folder(_) => None,
+            Self::S3(bucket) => Some(bucket.pace()),
+            Self::Oss(bucket) => Some(bucket.client().pace()),
+        }
+    }
+}
+
+/// What both ends count of answers that ask for fewer requests.
+pub struct Throttles(Vec<Pace>);
+
+impl Throttles {
+    /// Of these two, whoever asks them.
+    pub fn of(source: &SourceEnd, target: &OssTarget) -> Self {
+        Self(source.pace().into_iter().chain([target.client().pace()]).cloned().collect())
+    }
+
+    /// How many there were since the last call.
+    pub fn take(&self) -> u64 {
+        self.0.iter().map(Pace::take_throttles).sum()
     }
 }
 

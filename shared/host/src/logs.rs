@@ -5,30 +5,40 @@ use std::io::Write as _;
 use ossferry_ledger::messages::Message;
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::prelude::*;
 
 use crate::call::Call;
 
 /// What others log below a warning tells of requests and their headers, not of objects.
 const OTHERS: &str = "aws_config=warn,aws_runtime=warn,aws_sigv4=warn,aws_smithy_runtime=warn,\
-                      h2=warn,hyper=warn,hyper_util=warn,rustls=warn";
+                      hyper=warn,hyper_util=warn,rustls=warn";
+
+/// What is logged where what was asked for cannot be read.
+const LEVEL_USUAL: &str = "info";
 
 /// Sends events of `level` (`info`, `debug`, `ossferry_copier=trace`) to standard output. A panic is
 /// such an event too.
 pub fn install(level: &str) {
-    let filter = EnvFilter::new(format!("{OTHERS},{level}"));
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .init();
+    let asked = filter(level);
+    let refused = asked.as_ref().err().map(ToString::to_string);
+    let filter = asked.or_else(|_| filter(LEVEL_USUAL)).unwrap_or_default();
+    let lines = layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
+    if let Some(error) = refused {
+        tracing::warn!(level, error, "no level of logs: {LEVEL_USUAL} is taken");
+    }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let text = panic.payload_as_str().unwrap_or("no text");
         tracing::error!(place, text, "panic");
     }));
+}
+
+/// Targets and their levels, without the patterns that would bring an engine for regular expressions.
+fn filter(level: &str) -> Result<Targets, ParseError> {
+    format!("{OTHERS},{level}").parse()
 }
 
 /// Writes lines among those of the log.
@@ -76,5 +86,26 @@ pub fn note_message(span: &Span, message: &Message) {
     }
     if let Message::Range { range, .. } = message {
         span.record("range", range);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_level_is_of_ours_and_others_are_heard_from_a_warning_on() {
+        let filter_of = |level| filter(level).unwrap();
+        let debug = filter_of("debug");
+        assert!(debug.would_enable("ossferry_copier::batch", &Level::DEBUG));
+        assert!(!debug.would_enable("ossferry_copier::batch", &Level::TRACE));
+        assert!(!debug.would_enable("hyper_util::client", &Level::INFO));
+        assert!(debug.would_enable("aws_config", &Level::WARN));
+        let one = filter_of("info,ossferry_copier=trace");
+        assert!(one.would_enable("ossferry_copier", &Level::TRACE));
+        assert!(!one.would_enable("ossferry_ledger", &Level::DEBUG));
+        assert!(filter("ossferry_copier=loud").is_err());
     }
 }

@@ -38,6 +38,8 @@ pub enum Metric {
     StandsStill,
     /// Handlers that panicked.
     Panics,
+    /// Answers of the source and the target that asked for fewer requests.
+    Throttles,
 }
 
 impl Metric {
@@ -47,6 +49,7 @@ impl Metric {
             Self::Refusals => "Refusals",
             Self::StandsStill => "StandsStill",
             Self::Panics => "Panics",
+            Self::Throttles => "Throttles",
         }
     }
 }
@@ -54,15 +57,24 @@ impl Metric {
 /// One job's numbers since they were last written, by name.
 type Numbers = BTreeMap<&'static str, f64>;
 
+/// A number that somebody else counts, asked for whenever numbers are told.
+struct Watched {
+    job: JobName,
+    metric: Metric,
+    take: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
 /// Numbers of one function, gathered until an invocation ends.
 pub struct Metrics {
     function: String,
     jobs: Mutex<BTreeMap<String, Numbers>>,
+    watched: Mutex<Vec<Watched>>,
 }
 
 impl Metrics {
     pub(crate) fn new(function: &str) -> Arc<Self> {
-        Arc::new(Self { function: function.to_owned(), jobs: Mutex::default() })
+        let (jobs, watched) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { function: function.to_owned(), jobs, watched })
     }
 
     /// Gathers what is recorded in a ledger.
@@ -74,6 +86,31 @@ impl Metrics {
     /// Adds to a number.
     pub fn add(&self, job: &JobName, metric: Metric, value: f64) {
         self.note(job, [(metric.name(), value)]);
+    }
+
+    /// Asks `take` for what is to be added, from here on, before numbers are told.
+    pub(crate) fn watch(
+        &self,
+        job: &JobName,
+        metric: Metric,
+        take: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.watched().push(Watched { job: job.clone(), metric, take: Box::new(take) });
+    }
+
+    /// Takes what is due, and asks nobody any more.
+    pub(crate) fn watch_nothing(&self) {
+        self.ask_watched();
+        self.watched().clear();
+    }
+
+    fn ask_watched(&self) {
+        for Watched { job, metric, take } in &*self.watched() {
+            let count = take();
+            if count > 0 {
+                self.add(job, *metric, float(count));
+            }
+        }
     }
 
     fn record(&self, job: &JobName, recorded: Recorded<'_>) {
@@ -97,7 +134,7 @@ impl Metrics {
 
     /// The lines of what was gathered since the last call: one a job, described for `CloudWatch`.
     pub fn take_lines(&self, now: Timestamp) -> Vec<String> {
-        let jobs = std::mem::take(&mut *self.jobs());
+        let jobs = self.take_jobs();
         let line = |(job, numbers): (String, Numbers)| {
             let mut line = self.line(&job, &numbers);
             line.insert("_aws".to_owned(), described(&numbers, now));
@@ -108,11 +145,16 @@ impl Metrics {
 
     /// The same for whoever reads the numbers as they stand.
     pub fn take_plain_lines(&self) -> Vec<String> {
-        let jobs = std::mem::take(&mut *self.jobs());
+        let jobs = self.take_jobs();
         let line = |(job, numbers): (String, Numbers)| {
             Value::Object(self.line(&job, &numbers)).to_string()
         };
         jobs.into_iter().map(line).collect()
+    }
+
+    fn take_jobs(&self) -> BTreeMap<String, Numbers> {
+        self.ask_watched();
+        std::mem::take(&mut *self.jobs())
     }
 
     fn line(&self, job: &str, numbers: &Numbers) -> Map<String, Value> {
@@ -125,6 +167,10 @@ impl Metrics {
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Numbers>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -199,6 +245,9 @@ mod tests {
         observer(&"photos".into(), Recorded::Objects(&sum));
         observer(&"photos".into(), Recorded::Parts { bytes: 10, requests: &Requests::default() });
         metrics.add(&"films".into(), Metric::StandsStill, 0.0);
+        let throttles = Mutex::new(4);
+        let take = move || std::mem::take(&mut *throttles.lock().unwrap());
+        metrics.watch(&"photos".into(), Metric::Throttles, take);
         let lines = metrics.take_lines(Timestamp(7));
         assert!(metrics.take_lines(Timestamp(8)).is_empty());
         let lines: Vec<Value> =
@@ -212,6 +261,7 @@ mod tests {
             ("ProofA", 1.0),
             ("RequestsGetObject", 2.0),
             ("RequestsOther", 1.0),
+            ("Throttles", 4.0),
         ] {
             assert_eq!(photos[name], value, "{name}");
         }

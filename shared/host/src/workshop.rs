@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ossferry_core::job::{BadDefinition, Job};
 use ossferry_core::ports::{Source, Target};
-use ossferry_ends::{EndError, Surroundings, source_end, target_end};
-use ossferry_ledger::ids::PassRef;
+use ossferry_ends::{EndError, Surroundings, Throttles, source_end, target_end};
+use ossferry_ledger::ids::{JobName, PassRef};
 use ossferry_ledger::rows::PassState;
 use ossferry_ledger::{HandlerError, Ledger, LedgerError};
 use tokio::sync::Mutex;
@@ -160,16 +160,20 @@ impl<W> Workshop<W> {
             return Ok(Arc::clone(worker));
         }
         let job = Job::from_json(definition)?;
-        let source = source_end(&job, &self.around).await?.port();
+        let source = source_end(&job, &self.around).await?;
         let target = Arc::new(target_end(&job, &self.around).await?);
         let (ledger, job) = (self.ledger.clone(), Arc::new(job));
-        let parts =
-            Parts { ledger, source, target, job: Arc::clone(&job), slots: self.slots.clone() };
-        let worker = Arc::new(Made { worker: (self.make)(parts), job });
+        let throttles = Throttles::of(&source, &target);
+        let slots = self.slots.clone();
+        let parts = Parts { ledger, source: source.port(), target, job: Arc::clone(&job), slots };
         if kept.by_definition.len() >= KEPT_MAX {
             kept.by_definition.clear();
             kept.by_pass.clear();
+            self.metrics.watch_nothing();
         }
+        let take = move || throttles.take();
+        self.metrics.watch(&JobName(job.name.clone()), Metric::Throttles, take);
+        let worker = Arc::new(Made { worker: (self.make)(parts), job });
         kept.by_definition.insert(definition_hash.to_owned(), Arc::clone(&worker));
         tracing::info!(definition_hash, "ends of a job opened");
         Ok(worker)

@@ -23,7 +23,7 @@ use crate::pace::{Pace, PaceOptions, Permit};
 use crate::request_body::{Progress, RequestBody, SendGuard, StreamBody};
 use crate::response::LaneResponse;
 use crate::retry::asked_pause;
-use crate::secure::SecureConnector;
+use crate::secure::LaneConnector;
 
 /// What a connection reads at once, at most: its buffer grows to it while reads fill it. Fewer and larger
 /// reads cost less: 5 to 8 % of the processor time of large objects between 400 KiB and 1 MiB, where four
@@ -101,9 +101,9 @@ pub struct Lane(Arc<Inner>);
 struct Inner {
     options: LaneOptions,
     pace: Pace,
-    plain: Client<HttpConnector, RequestBody>,
+    plain: Client<LaneConnector, RequestBody>,
     /// Root certificates are read when the first request needs them.
-    secure: OnceLock<Client<SecureConnector, RequestBody>>,
+    secure: OnceLock<Client<LaneConnector, RequestBody>>,
 }
 
 impl Lane {
@@ -112,7 +112,7 @@ impl Lane {
         Self(Arc::new(Inner {
             options: *options,
             pace: Pace::new(&options.pace),
-            plain: pool(options).build(connector(options, true)),
+            plain: pool(options).build(LaneConnector::plain(connector(options, true))),
             secure: OnceLock::new(),
         }))
     }
@@ -274,14 +274,15 @@ impl Lane {
     fn secure(
         &self,
         operation: &'static str,
-    ) -> Result<&Client<SecureConnector, RequestBody>, PortError> {
+    ) -> Result<&Client<LaneConnector, RequestBody>, PortError> {
         if let Some(client) = self.0.secure.get() {
             return Ok(client);
         }
         let failed = |error: io::Error| {
             PortError::new(ErrorKind::Other, format!("{operation}: root certificates: {error}"))
         };
-        let connector = SecureConnector::new(connector(&self.0.options, false)).map_err(failed)?;
+        let tcp = connector(&self.0.options, false);
+        let connector = LaneConnector::secure(tcp).map_err(failed)?;
         Ok(self.0.secure.get_or_init(|| pool(&self.0.options).build(connector)))
     }
 }
@@ -295,10 +296,12 @@ fn stood_still(operation: &'static str) -> PortError {
 fn learn(permit: &Permit, response: &http::Response<Incoming>) {
     match response.status() {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            permit.throttled(asked_pause(response.headers()));
+            permit.asked_for_less(asked_pause(response.headers()));
         }
         // An answer that was delayed on purpose (OSS, flow control) asks for less, not for a pause.
-        _ if response.headers().contains_key("x-oss-qos-delay-time") => permit.throttled(None),
+        _ if response.headers().contains_key("x-oss-qos-delay-time") => {
+            permit.asked_for_less(None);
+        }
         status if status.is_server_error() => {}
         _ => permit.succeeded(),
     }

@@ -58,6 +58,8 @@ struct State {
     successes: usize,
     halved_at: Option<Instant>,
     paused_until: Option<Instant>,
+    /// Since they were last taken.
+    throttles: u64,
     requests: Option<TokenBucket>,
     bytes: Option<TokenBucket>,
 }
@@ -89,6 +91,7 @@ impl Pace {
                 successes: 0,
                 halved_at: None,
                 paused_until: None,
+                throttles: 0,
                 requests: bucket(options.requests_per_second, 0.1),
                 bytes: bucket(options.bytes_per_second, 0.25),
             }),
@@ -140,6 +143,11 @@ impl Pace {
         self.state().in_flight
     }
 
+    /// Answers since the last call that asked for fewer requests.
+    pub fn take_throttles(&self) -> u64 {
+        std::mem::take(&mut self.state().throttles)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,6 +190,12 @@ impl Permit {
             drop(state);
             self.pace.0.freed.notify_one();
         }
+    }
+
+    /// The endpoint's answer asks for fewer requests: counted, then as [`Permit::throttled`].
+    pub(crate) fn asked_for_less(&self, pause: Option<Duration>) {
+        self.pace.state().throttles += 1;
+        self.throttled(pause);
     }
 
     /// The endpoint refused for its rate, stood still, or asked to be left alone for `pause`.
@@ -266,9 +280,10 @@ mod tests {
     async fn nothing_is_sent_while_the_service_asked_for_a_pause() {
         let pace = pace(8, 8);
         let start = Instant::now();
-        pace.acquire().await.throttled(Some(Duration::from_secs(3)));
+        pace.acquire().await.asked_for_less(Some(Duration::from_secs(3)));
         drop(pace.acquire().await);
         assert_eq!(start.elapsed(), Duration::from_secs(3));
+        assert_eq!((pace.take_throttles(), pace.take_throttles()), (1, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! TLS connections that take many records at once.
+//! Connections, those of TLS so that they take many records at once.
 //!
 //! A record holds 16 KiB at most. TLS reads its socket 4 KiB at a time and gives one record a read,
 //! so that object bytes would travel, and be written on, in pieces that small: each costs system
@@ -29,16 +29,22 @@ const READ_AHEAD_BYTES: usize = 64 << 10;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Connects by TCP, then by TLS, trusting the roots of this machine.
+/// Connects by TCP, and then by TLS where it is to. One type for both: the pool and the protocol above it
+/// are built once, which is a quarter of a megabyte of every function.
 #[derive(Clone)]
-pub(crate) struct SecureConnector {
-    plain: HttpConnector,
-    tls: TlsConnector,
+pub(crate) struct LaneConnector {
+    tcp: HttpConnector,
+    tls: Option<TlsConnector>,
 }
 
-impl SecureConnector {
-    /// Reads the root certificates: those that `SSL_CERT_FILE` names, else the system's.
-    pub(crate) fn new(plain: HttpConnector) -> io::Result<Self> {
+impl LaneConnector {
+    /// Speaks in the clear.
+    pub(crate) fn plain(tcp: HttpConnector) -> Self {
+        Self { tcp, tls: None }
+    }
+
+    /// Trusts the roots of this machine: those that `SSL_CERT_FILE` names, else the system's.
+    pub(crate) fn secure(tcp: HttpConnector) -> io::Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs);
@@ -52,7 +58,7 @@ impl SecureConnector {
             .map_err(io::Error::other)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { plain, tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { tcp, tls: Some(TlsConnector::from(Arc::new(config))) })
     }
 }
 
@@ -71,55 +77,67 @@ fn provider() -> CryptoProvider {
     provider
 }
 
-impl Service<Uri> for SecureConnector {
-    type Response = TokioIo<SecureStream>;
+impl Service<Uri> for LaneConnector {
+    type Response = TokioIo<LaneStream>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.plain.poll_ready(cx).map_err(Into::into)
+        self.tcp.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned());
-        let (connecting, tls) = (self.plain.call(uri), self.tls.clone());
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (connecting, tls) = (self.tcp.call(uri), self.tls.clone());
         async move {
-            let socket = BufReader::with_capacity(READ_AHEAD_BYTES, connecting.await?.into_inner());
-            let stream = tls.connect(name?, socket).await?;
-            Ok(TokioIo::new(SecureStream(WholeReads::new(stream))))
+            let socket = connecting.await?.into_inner();
+            let Some(tls) = tls else { return Ok(TokioIo::new(LaneStream::Plain(socket))) };
+            let socket = BufReader::with_capacity(READ_AHEAD_BYTES, socket);
+            let stream = tls.connect(ServerName::try_from(host)?, socket).await?;
+            Ok(TokioIo::new(LaneStream::Secure(Box::new(WholeReads::new(stream)))))
         }
         .boxed()
     }
 }
 
 /// A connection, as the pool keeps it.
-pub(crate) struct SecureStream(WholeReads<TlsStream<BufReader<TcpStream>>>);
+pub(crate) enum LaneStream {
+    /// As it comes.
+    Plain(TcpStream),
+    /// Within TLS.
+    Secure(Box<WholeReads<TlsStream<BufReader<TcpStream>>>>),
+}
 
-impl Connection for SecureStream {
+impl Connection for LaneStream {
     fn connected(&self) -> Connected {
         Connected::new()
     }
 }
 
-impl AsyncRead for SecureStream {
+impl AsyncRead for LaneStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Secure(reads) => Pin::new(&mut **reads).poll_read(cx, buf),
+        }
     }
 }
 
-impl AsyncWrite for SecureStream {
+impl AsyncWrite for LaneStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.stream).poll_write(cx, buf)
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Secure(reads) => Pin::new(&mut reads.stream).poll_write(cx, buf),
+        }
     }
 
     fn poll_write_vectored(
@@ -127,24 +145,36 @@ impl AsyncWrite for SecureStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.stream).poll_write_vectored(cx, bufs)
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Secure(reads) => Pin::new(&mut reads.stream).poll_write_vectored(cx, bufs),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.stream.is_write_vectored()
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Secure(reads) => reads.stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_flush(cx)
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Secure(reads) => Pin::new(&mut reads.stream).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_shutdown(cx)
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure(reads) => Pin::new(&mut reads.stream).poll_shutdown(cx),
+        }
     }
 }
 
 /// Reads until the buffer is full or the stream has nothing more for now.
-struct WholeReads<S> {
+pub(crate) struct WholeReads<S> {
     stream: S,
     /// What was met after bytes that had to be given first.
     met: Option<io::Error>,

@@ -40,6 +40,26 @@ pub(crate) fn run(
     Ok((cost, stdout))
 }
 
+/// A job from SeaweedFS to the emulator, with so many objects or parts in flight.
+pub(crate) async fn job_file(
+    ends: &Ends,
+    origin: &Origin,
+    oss: &Oss,
+    in_flight: usize,
+    wire: Wire,
+) -> Result<JobFile, Box<dyn Error>> {
+    let limits = format!("concurrency_max = {in_flight}");
+    let mut job = JobFile::from_s3(&origin.bucket, oss).limits(&limits);
+    if wire == Wire::Tls {
+        for (text, plain) in
+            [(&mut job.source, origin.bucket.endpoint()), (&mut job.target, oss.endpoint())]
+        {
+            *text = text.replace(&plain, &ends.with_tls(&plain).await?);
+        }
+    }
+    Ok(job)
+}
+
 /// ossferry with its ledger, from SeaweedFS to the emulator.
 pub(crate) struct Ours {
     command: Ossferry,
@@ -55,15 +75,7 @@ impl Ours {
         wire: Wire,
     ) -> Result<Self, Box<dyn Error>> {
         let oss = ends.oss().await;
-        let limits = format!("concurrency_max = {in_flight}");
-        let mut job = JobFile::from_s3(&origin.bucket, &oss).limits(&limits);
-        if wire == Wire::Tls {
-            for (text, plain) in
-                [(&mut job.source, origin.bucket.endpoint()), (&mut job.target, oss.endpoint())]
-            {
-                *text = text.replace(&plain, &ends.with_tls(&plain).await?);
-            }
-        }
+        let job = job_file(ends, origin, &oss, in_flight, wire).await?;
         let mut command = Ossferry::new(&job);
         let certificate = ends.certificate_file();
         command.set("SSL_CERT_FILE", certificate.to_str());

@@ -13,7 +13,7 @@ use crate::measured::Cost;
 use crate::mebibytes;
 
 /// CPU seconds a GiB that a function of Lambda with 512 MB has at 75 MB/s: 1,769 MB are one processor.
-const FUNCTION_SHARE: f64 = 512.0 / 1_769.0 * (1_073_741_824.0 / 75e6);
+pub(crate) const FUNCTION_SHARE: f64 = 512.0 / 1_769.0 * (1_073_741_824.0 / 75e6);
 
 /// How much is measured, and how often.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -48,9 +48,9 @@ enum Suite {
     Tls,
 }
 
-const LARGE_BYTES: usize = 128 << 20;
+pub(crate) const LARGE_BYTES: usize = 128 << 20;
 const SMALL_BYTES: usize = 4 << 10;
-const LARGE_IN_FLIGHT: usize = 4;
+pub(crate) const LARGE_IN_FLIGHT: usize = 4;
 const SMALL_IN_FLIGHT: usize = 32;
 const PEERS: [Peer; 2] = [Peer::Juicefs, Peer::Rclone];
 
@@ -286,7 +286,7 @@ fn table_of_objects(names: &[&str], tallies: &[Tally], objects: usize) -> Table 
     table
 }
 
-fn goal(what: &str, figure: f64, bound: Bound) -> Goal {
+pub(crate) fn goal(what: &str, figure: f64, bound: Bound) -> Goal {
     Goal { what: what.to_owned(), figure, bound }
 }
 

@@ -8,6 +8,7 @@ mod ends;
 mod figures;
 mod floor;
 mod generated;
+mod lambda;
 mod listing_alone;
 mod listing_server;
 mod listing_xml;
@@ -52,6 +53,9 @@ enum Suite {
         /// The file.
         errands: PathBuf,
     },
+    /// What the functions of AWS Lambda cost that `sam build` has built: their start, their processor time
+    /// with TLS at both ends, their memory.
+    Lambda(lambda::LambdaArguments),
     /// What planning costs, over listings of any length that are generated.
     Planner(PlannerArguments),
     /// The listings' server: a process that another subcommand starts.
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Suite::Copy(scale) => in_runtime(copying::measure(scale)),
         Suite::Cost { command } => cost(&command),
         Suite::Floor { threads, errands } => floor::run(&errands, threads).map_err(Into::into),
+        Suite::Lambda(arguments) => in_runtime(lambda::benchmark(arguments)),
         Suite::Planner(arguments) => planner::benchmark(&arguments),
         Suite::ListingServer(arguments) => listing_server::serve(&arguments),
         Suite::ListAlone(arguments) => listing_alone::list_alone(&arguments),

@@ -89,6 +89,21 @@ impl Bench {
         text
     }
 
+    /// Every message of the planner's queue is gone, as after days.
+    async fn lose_messages(&self) {
+        let queue = DeployedStack::queue(&self.stack.planner_queue);
+        loop {
+            let received = queue.receive(10, Duration::from_secs(30), Duration::ZERO).await;
+            let received = received.expect("the queue answers");
+            if received.is_empty() {
+                return;
+            }
+            for delivery in received {
+                queue.ack(&delivery.receipt).await.expect("the queue answers");
+            }
+        }
+    }
+
     async fn json(&self, words: &[&str]) -> Value {
         self.ossferry.run(&line(words)).await.expect(0).json()
     }
@@ -163,8 +178,12 @@ async fn a_running_pass_is_watched_swept_and_cancelled_and_keeps_its_scope() {
     assert!(interrupted.stderr.contains("the functions go on"), "{}", interrupted.stderr);
     assert_eq!(interrupted.report().state, ReportState::Open);
 
+    bench.lose_messages().await;
+    assert_eq!(bench.json(&["status", "--json"]).await["working"], json!(false));
+    assert!(bench.run(&["status"], 0).await.contains("no message waits"));
     let swept = bench.run(&["sweep"], 0).await;
     assert!(swept.contains("1 key ranges and 0 tasks were sent again"), "{swept}");
+    assert_eq!(bench.json(&["status", "--json"]).await["working"], json!(true));
     let cancelled = bench.run(&["cancel"], 0).await;
     assert!(cancelled.contains("is cancelled") && cancelled.contains("sweep"), "{cancelled}");
     assert!(bench.run(&["cancel"], 1).await.contains("no pass runs"));

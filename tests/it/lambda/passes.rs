@@ -15,6 +15,7 @@ use ossferry_tests::lambda::{LambdaLimits, Stack};
 use ossferry_tests::oss::Oss;
 use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::SeaweedFs;
+use ossferry_tests::wire::{Fault, Rule};
 use serde_json::json;
 
 use super::limits::MEMORY_KIB_MAX;
@@ -56,6 +57,10 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
     let job = JobFile::from_s3(&bucket, &oss).limits(limits).text();
     let stack = Stack::deploy(&job, &LambdaLimits::default()).await;
 
+    let code = "DownloadTrafficRateLimitExceeded";
+    let slower = Fault::Throttled { code, delay_millis: 20 };
+    oss.wire().rule(Rule::first("PutObject", slower).at(5, 3));
+
     let (pass, _) = stack.run(json!({"pass": "full", "id": "first"}), PASS_MAX).await;
     let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (301, 301));
@@ -80,6 +85,7 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
         (&["ProofA", "ProofB", "ProofC", "ProofD"], 303),
         (&["Bytes"], bytes),
         (&["Failures", "Panics"], 0),
+        (&["Throttles"], 3),
     ] {
         let told: f64 = told(metrics);
         assert_eq!(format!("{told}"), format!("{sum}"), "{metrics:?}");

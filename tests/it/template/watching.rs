@@ -53,7 +53,7 @@ fn what_must_not_go_unseen_for_a_month_has_an_alarm() {
 
 #[test]
 fn what_is_watched_of_the_functions_own_numbers_is_what_they_count() {
-    let counted = quoted(&["shared/lambda/src"], "");
+    let counted = quoted(&["shared/host/src"], "");
     assert!(counted.contains_key(OWN), "no function names the namespace");
     let mut watched = BTreeSet::new();
     for (_, alarm) in of_type("AWS::CloudWatch::Alarm") {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::FcDeployment;
+use crate::fixtures;
 use crate::held_process::HeldProcess;
 use crate::lambda::{Figures, Invoked, locked};
 use crate::smq;
@@ -48,7 +49,7 @@ impl Instance {
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value)).into_iter();
         let variables = own.chain(deployment.variables.iter().cloned());
-        let process = HeldProcess::start(deployment.program, variables, log);
+        let process = HeldProcess::start(&fixtures::built(deployment.program), variables, log);
         let mut this = Self {
             process,
             address,

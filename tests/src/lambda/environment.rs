@@ -1,8 +1,10 @@
 //! One execution environment: a process that is frozen whenever it has nothing to do.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::runtime_api::{Next, RuntimeApi, Said};
@@ -32,7 +34,7 @@ impl Environment {
         let own = lambdas_own(deployment, &api.authority()).into_iter();
         let own = own.map(|(name, value)| (name.to_owned(), value));
         let variables = own.chain(deployment.variables.iter().cloned());
-        let process = HeldProcess::start(deployment.program, variables, &log);
+        let process = HeldProcess::start(&deployment.program, variables, &log);
         let mut environment = Self { process, api, figures, processor_seconds: 0.0 };
         let said = tokio::select! {
             said = timeout(INIT_MAX, environment.api.said()) => said,
@@ -56,7 +58,9 @@ impl Environment {
         next: Next,
         limit: Duration,
         killed_after: Option<Duration>,
+        strikes: &Notify,
     ) -> Invoked {
+        let mut struck = pin!(strikes.notified());
         let begun = Instant::now();
         let (end, killed_at) = (begun + limit, begun + killed_after.unwrap_or(limit * 2));
         self.api.call(next);
@@ -77,17 +81,24 @@ impl Environment {
                 },
                 _ = self.process.ended() => return Invoked::Exited,
                 () = sleep_until(killed_at) => {
-                    self.measure();
-                    self.process.kill();
+                    self.kill();
+                    return Invoked::Exited;
+                }
+                () = &mut struck => {
+                    self.kill();
                     return Invoked::Exited;
                 }
                 () = sleep_until(end) => {
-                    self.measure();
-                    self.process.kill();
+                    self.kill();
                     return Invoked::TimedOut;
                 }
             }
         }
+    }
+
+    fn kill(&mut self) {
+        self.measure();
+        self.process.kill();
     }
 
     fn freeze(&mut self) {
@@ -108,7 +119,7 @@ impl Environment {
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn lambdas_own(deployment: &Deployment, api: &str) -> Vec<(&'static str, String)> {
-    let name = deployment.program;
+    let name = deployment.name;
     vec![
         ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),

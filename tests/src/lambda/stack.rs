@@ -1,24 +1,32 @@
 //! Both functions with their queues and their table: SQS of ministack, Amazon's own `DynamoDB`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_aws::{DynamoTable, SqsQueue};
 use ossferry_core::job::Job;
-use ossferry_core::ports::Queue;
+use ossferry_core::ports::{Condition, Queue, Row, Table, Written};
 use ossferry_ledger::Ledger;
-use ossferry_ledger::ids::{JobName, PassRef};
+use ossferry_ledger::ids::{JobName, PassRef, TaskRef, task_row};
 use ossferry_ledger::rows::PassRow;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Deployment, Function, Invoked, Mapping, Post};
 use crate::dynamodb_local::DynamoDbLocal;
 use crate::ministack::Ministack;
-use crate::{clock, oss, seaweedfs};
+use crate::{clock, fixtures, oss, seaweedfs};
 
 /// Between two looks at a pass.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// What a function is told of its memory.
+const MEMORY_MIB: u32 = 512;
+
+/// As they are called, and their binaries.
+const PLANNER: &str = "planner-lambda";
+const COPIER: &str = "copier-lambda";
 
 /// A trigger that is not answered is delivered again so often.
 const TRIGGERS_MAX: usize = 10;
@@ -40,6 +48,10 @@ pub struct LambdaLimits {
     pub table_endpoint: Option<String>,
     /// `OSSFERRY_LOG`.
     pub log: String,
+    /// The planner's binary, and the copier's.
+    pub programs: [PathBuf; 2],
+    /// What the functions are told beside all that.
+    pub variables: Vec<(String, String)>,
 }
 
 impl Default for LambdaLimits {
@@ -52,6 +64,8 @@ impl Default for LambdaLimits {
             post: Post::default(),
             table_endpoint: None,
             log: "info".to_owned(),
+            programs: [PLANNER, COPIER].map(fixtures::built),
+            variables: Vec::new(),
         }
     }
 }
@@ -62,6 +76,8 @@ pub struct Stack {
     pub job: Job,
     /// Read and written beside the functions.
     pub ledger: Ledger,
+    /// The same, row by row.
+    pub table: Arc<dyn Table>,
     /// Works on slices and uploads, is triggered and sweeps.
     pub planner: Arc<Function>,
     /// Works on tasks and ranges.
@@ -83,21 +99,25 @@ impl Stack {
         let queues = urls
             .map(|url| Arc::new(SqsQueue::new(ministack.queues(), url, None)) as Arc<dyn Queue>);
         let [planner_queue, copier_queue] = queues.clone();
+        let table: Arc<dyn Table> = Arc::new(DynamoTable::new(dynamodb.client(), table));
         let ledger = Ledger::new(
-            Arc::new(DynamoTable::new(dynamodb.client(), table)),
+            Arc::clone(&table),
             Arc::clone(&planner_queue),
             Arc::clone(&copier_queue),
             clock::system(),
             Arc::new(|_: &str| false),
         );
         ledger.deploy_job(&job).await.expect("the job is deployed");
-        let function = |program, timeout, environments_max| {
-            let (memory_mib, variables) = (512, variables.clone());
-            let deployed = Deployment { program, timeout, memory_mib, environments_max, variables };
+        let function = |name, program: &PathBuf, timeout, environments_max| {
+            let (memory_mib, program) = (MEMORY_MIB, program.clone());
+            let variables = variables.clone();
+            let deployed =
+                Deployment { name, program, timeout, memory_mib, environments_max, variables };
             Arc::new(Function::new(deployed))
         };
-        let planner = function("planner-lambda", limits.planner_timeout, limits.planners + 1);
-        let copier = function("copier-lambda", limits.copier_timeout, limits.copiers);
+        let [planner, copier] = &limits.programs;
+        let planner = function(PLANNER, planner, limits.planner_timeout, limits.planners + 1);
+        let copier = function(COPIER, copier, limits.copier_timeout, limits.copiers);
         let mapping = |queue, function: &Arc<Function>, concurrency| {
             let post = limits.post.clone();
             Arc::new(Mapping::new(queue, Arc::clone(function), concurrency, post))
@@ -106,7 +126,7 @@ impl Stack {
             mapping(planner_queue, &planner, limits.planners),
             mapping(copier_queue, &copier, limits.copiers),
         ];
-        Self { job, ledger, planner, copier, mappings, queues }
+        Self { job, ledger, table, planner, copier, mappings, queues }
     }
 
     /// Every secret that the functions are told.
@@ -115,6 +135,36 @@ impl Stack {
         let is_secret = |name: &str| name.contains("SECRET") || name.contains("TOKEN");
         let secrets = variables.filter(|(name, _)| is_secret(name));
         secrets.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Writes a task's row anew, as nobody of the product does.
+    pub async fn edit_task(&self, task: &TaskRef, edit: impl Fn(&mut Row)) {
+        let id = task_row(task);
+        loop {
+            let read = self.table.get(&id.partition, &id.sort).await.expect("the table answers");
+            let mut row = read.expect("the task is planned");
+            edit(&mut row);
+            let written = self.table.put(&row, Condition::Revision(row.revision)).await;
+            if let Written::Done(_) = written.expect("the table answers") {
+                return;
+            }
+        }
+    }
+
+    /// Triggers a pass of the job, and carries the planner's messages until everything is planned.
+    pub async fn plan(&self, id: &str, limit: Duration) -> PassRef {
+        let pass = self.pass(id);
+        self.trigger(json!({"pass": "full", "id": id})).await;
+        let [planners, _] = &self.mappings;
+        let look = async {
+            while self.ledger.status(&pass).await.expect("the pass is there").slices_unwalked > 0 {
+                sleep(LOOK).await;
+            }
+            planners.stop();
+        };
+        let planned = async { tokio::join!(planners.run(), look) };
+        timeout(limit, planned).await.expect("everything is planned in time");
+        pass
     }
 
     /// Triggers a pass of the job, until that is answered.
@@ -197,5 +247,6 @@ fn variables(
         ("OSS_ACCESS_KEY_ID", oss::ACCESS_KEY),
         ("OSS_ACCESS_KEY_SECRET", oss::SECRET_KEY),
     ];
-    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    let own = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    own.into_iter().chain(limits.variables.iter().cloned()).collect()
 }

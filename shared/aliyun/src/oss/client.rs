@@ -12,7 +12,7 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::Clock;
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
+    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse, Pace,
     RetryPolicy,
 };
 
@@ -113,6 +113,11 @@ impl OssClient {
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.shared.options.bucket
+    }
+
+    /// How the service is asked.
+    pub fn pace(&self) -> &Pace {
+        self.shared.options.lane.pace()
     }
 
     pub(crate) fn policy(&self) -> &RetryPolicy {
