@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, DemoArguments, Format, InspectArguments, Inspected, JobArgument, PassArguments,
-    PlanArguments, RunArguments, WantedPass, WorkArguments,
+    CopyArguments, DemoArguments, Format, ImportCfgArguments, InspectArguments, Inspected,
+    JobArgument, PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments,
 };
 
 const EXIT_STATUS: &str = "\
@@ -53,6 +53,18 @@ pub(crate) enum Command {
         #[arg(value_name = "PATH", default_value = "job.toml")]
         path: PathBuf,
     },
+
+    /// Makes a job file from the files of ossimport
+    ///
+    /// Reads `conf/job.cfg` (or `conf/local_job.cfg`) and, where it is named, `conf/sys.properties`. The job
+    /// file goes to standard output, or to a new file. Standard error says line by line what became of
+    /// every key: kept, mapped, no longer needed and why, refused, unknown. Where a key is refused nothing
+    /// is written. Keys of an account stay out of the job file, which names variables in their place.
+    #[command(
+        after_help = "Example: ossferry import-cfg conf/job.cfg conf/sys.properties --output job.toml\n\n\
+                            Exit status: 0 written; 1 not written."
+    )]
+    ImportCfg(ImportCfgArguments),
 
     /// Looks at both ends before a job begins: credentials, clocks, rights, what OSS cannot hold
     ///
@@ -212,6 +224,8 @@ mod tests {
             "demo some/folder --keep",
             "init",
             "init other.toml",
+            "import-cfg job.cfg",
+            "import-cfg job.cfg sys.properties --output job.toml --json",
             "check --job j",
             "run --job j",
             "run --job j --pass full --json --workers 3",

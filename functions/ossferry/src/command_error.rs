@@ -42,7 +42,7 @@ pub(crate) enum CommandError {
         /// What the disk said.
         error: io::Error,
     },
-    /// `init` found a file.
+    /// `init` or `import-cfg` found a file.
     #[error("{path} is there already; name another file", path = .0.display())]
     FileExists(PathBuf),
     /// Source or target cannot be used.

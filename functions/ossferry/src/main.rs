@@ -8,6 +8,7 @@ mod command_error;
 mod demo;
 mod deploy_job;
 mod host;
+mod import_cfg;
 mod init;
 mod inspect;
 mod job_ledger;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
 async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
     let done = match command {
         Command::Demo(arguments) => return demo::show(&arguments, machine).await,
+        Command::ImportCfg(arguments) => return import_cfg::write(&arguments),
         Command::Check(job) => return check::check(&job.file, machine).await,
         Command::Run(arguments) => return run::run(arguments, machine).await,
         Command::Plan(arguments) => return run::plan(arguments, machine).await,

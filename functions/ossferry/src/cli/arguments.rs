@@ -26,6 +26,23 @@ pub(crate) struct DemoArguments {
     pub(crate) keep: bool,
 }
 
+/// Of `import-cfg`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportCfgArguments {
+    /// The job of ossimport
+    #[arg(value_name = "JOB_CFG")]
+    pub(crate) job_cfg: PathBuf,
+    /// The settings of its workers
+    #[arg(value_name = "SYS_PROPERTIES")]
+    pub(crate) sys_properties: Option<PathBuf>,
+    /// Write the job file there; never over a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say what became of every key as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which pass to begin.
 #[derive(Args, Debug, Default)]
 pub(crate) struct PassArguments {
