@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, DemoArguments, Format, ImportCfgArguments, InspectArguments, Inspected,
-    JobArgument, PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments,
+    CopyArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
+    Inspected, JobArgument, PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments,
 };
 
 const EXIT_STATUS: &str = "\
@@ -74,6 +74,20 @@ pub(crate) enum Command {
     #[command(after_help = "Example: ossferry check --job job.toml\n\n\
                             Exit status: 0 nothing stands in the way; 1 something FAILs.")]
     Check(JobArgument),
+
+    /// What a job will take and cost, before anything moves
+    ///
+    /// From totals that are given, or with --job from a sample of the real listing: a few LIST pages from
+    /// several places, and a few reads of 32 MiB at most each. Objects by size, tasks, requests by operation,
+    /// functions and the quotas they need, the time with its bounds, and the cost by item, each with the page
+    /// and the date of its price. What has no price that can be relied on is named and is in no sum. Beside
+    /// it: the machines that the guide of ossimport asks for. Writes nothing.
+    #[command(
+        after_help = "Examples:\n  ossferry estimate --total-bytes 500TB --objects 50000000 --days 7 \
+                            --line 200Mbit/s --from cos\n  ossferry estimate --job job.toml --objects 1200000\n\n\
+                            Exit status: 0 printed; 1 there is nothing to estimate, or the source does not answer."
+    )]
+    Estimate(EstimateArguments),
 
     /// Moves: planner and copiers in this process, until the pass has ended
     ///
@@ -226,6 +240,8 @@ mod tests {
             "init other.toml",
             "import-cfg job.cfg",
             "import-cfg job.cfg sys.properties --output job.toml --json",
+            "estimate --total-bytes 500TB --days 7 --line 200Mbit/s --from cos --json",
+            "estimate --job j --objects 5 --pages 3 --reads 0 --region cn-hangzhou --egress-price 0.5",
             "check --job j",
             "run --job j",
             "run --job j --pass full --json --workers 3",
@@ -263,6 +279,10 @@ mod tests {
             ("run --job j --pass audit", "incremental"),
             ("report --job j --format xml", "csv"),
             ("init --log ,,=x", "invalid"),
+            ("estimate", "--job"),
+            ("estimate --total-bytes much", "500TB"),
+            ("estimate --total-bytes 1TB --line 200", "Mbit/s"),
+            ("estimate --total-bytes 1TB --egress-price=-1", "0.5"),
         ] {
             let words = std::iter::once("ossferry").chain(line.split(' '));
             let error = Cli::try_parse_from(words).unwrap_err().to_string();

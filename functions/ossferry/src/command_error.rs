@@ -13,6 +13,8 @@ use ossferry_ledger::ids::PassId;
 use ossferry_ledger::rows::PassKind;
 use ossferry_planner::PlanError;
 
+use crate::estimate::SampleError;
+
 /// Why a command could not do its work. Shows as a line or two, without a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -48,6 +50,21 @@ pub(crate) enum CommandError {
     /// Source or target cannot be used.
     #[error(transparent)]
     End(#[from] EndError),
+    /// `estimate`: the source cannot be looked at.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// `estimate`: nothing is listed, or nothing of it belongs to the job.
+    #[error("nothing to estimate: look at bucket, prefix and filter in the job file")]
+    NothingToEstimate,
+    /// `estimate`: the listing is longer than what was looked at.
+    #[error(
+        "the listing goes on after the {seen} objects that were looked at: give --objects or \
+         --total-bytes, as the store's console shows them, or look at more --pages"
+    )]
+    TotalsUnknown {
+        /// Of the job.
+        seen: u64,
+    },
     /// The ledger would be listed as objects, and change while it is read.
     #[error(
         "the ledger {ledger} lies in the source folder {folder} and would be moved with it; write \

@@ -7,6 +7,7 @@ mod cli;
 mod command_error;
 mod demo;
 mod deploy_job;
+mod estimate;
 mod host;
 mod import_cfg;
 mod init;
@@ -107,6 +108,7 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Report { job, format, pass } => {
             report::print(&job.file, format, pass.as_deref(), machine).await
         }
+        Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
         Command::Sweep(job) => run::sweep(&job.file, machine).await,
         Command::Redrive(job) => return redrive::redrive(&job.file, machine).await,
