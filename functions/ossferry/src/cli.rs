@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
     CopyArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
-    Inspected, JobArgument, PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments,
+    Inspected, JobArgument, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass,
+    WorkArguments,
 };
 
 const EXIT_STATUS: &str = "\
@@ -152,6 +153,9 @@ pub(crate) enum Command {
         /// Go on until the pass has ended
         #[arg(long)]
         watch: bool,
+        /// Print what another tool prints of a job: `ossimport` for the fields of its `stat`
+        #[arg(long = "as", value_enum, value_name = "TOOL", conflicts_with_all = ["json", "watch"])]
+        form: Option<StatusForm>,
     },
 
     /// What the ledger holds: passes, slices, tasks, objects not copied, or all it says of one key
@@ -250,6 +254,7 @@ mod tests {
             "plan --job j --pass full",
             "copy --job j --workers 2 --json",
             "status --job j --json --watch",
+            "status --job j --as ossimport",
             "inspect --job j passes",
             "inspect --job j slices --json",
             "inspect --json --job j tasks",
@@ -278,6 +283,8 @@ mod tests {
             ("run --job j --invocation-seconds 0", "whole seconds"),
             ("run --job j --pass audit", "incremental"),
             ("report --job j --format xml", "csv"),
+            ("status --job j --as ossimport --json", "--json"),
+            ("status --job j --as rclone", "ossimport"),
             ("init --log ,,=x", "invalid"),
             ("estimate", "--job"),
             ("estimate --total-bytes much", "500TB"),

@@ -34,7 +34,7 @@ use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, StatusForm};
 use crate::command_error::CommandError;
 use crate::machine::Machine;
 
@@ -103,7 +103,12 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
             );
             Ok(())
         }
-        Command::Status { job, json, watch } => status::show(&job.file, json, watch, machine).await,
+        Command::Status { job, form: Some(StatusForm::Ossimport), .. } => {
+            status::show_as_ossimport(&job.file, machine).await
+        }
+        Command::Status { job, json, watch, form: None } => {
+            status::show(&job.file, json, watch, machine).await
+        }
         Command::Inspect(arguments) => inspect::print(&arguments, machine).await,
         Command::Report { job, format, pass } => {
             report::print(&job.file, format, pass.as_deref(), machine).await

@@ -203,6 +203,13 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// Whose words a status is printed in.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StatusForm {
+    /// The fields of `console.sh stat`
+    Ossimport,
+}
+
 /// Which pass to begin.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WantedPass {
