@@ -44,7 +44,7 @@ pub(crate) async fn show_as_ossimport(
     let mut tasks = ossimport::Tasks::default();
     let mut walk = kept.ledger.task_walk(&pass).await?;
     while let Some((task, row)) = walk.next().await? {
-        tasks.count(task.to_string(), row);
+        tasks.count(&task, row.state, &row.sum, (row.objects, row.bytes));
     }
     let report = report_of(&status, machine.now());
     let text = ossimport::stat(&kept.job.0, &status, &report, &tasks, working);

@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 
 use ossferry_core::outcome::Outcome;
 use ossferry_core::report::{Report, ReportState};
+use ossferry_core::sums::Sum;
 use ossferry_ledger::PassStatus;
-use ossferry_ledger::rows::{TaskRow, TaskState};
+use ossferry_ledger::ids::TaskRef;
+use ossferry_ledger::rows::TaskState;
 
 /// What `stat` says of tasks, from their rows.
 #[derive(Default)]
@@ -16,18 +18,36 @@ pub(super) struct Tasks {
     pending: u64,
     succeeded: u64,
     failed: u64,
-    /// Name, row.
-    running: Vec<(String, TaskRow)>,
+    running: Vec<Running>,
+}
+
+/// A task that a copier is at.
+struct Running {
+    task: String,
+    /// Bytes copied, and all of them.
+    bytes: (u64, u64),
+    /// Objects that have an outcome, and all of them.
+    objects: (u64, u64),
 }
 
 impl Tasks {
-    /// Counts a task. ossimport calls one failed in which an object failed.
-    pub(super) fn count(&mut self, task: String, row: TaskRow) {
-        match row.state {
+    /// Counts a task of so many objects and bytes. ossimport calls one failed in which an object failed.
+    pub(super) fn count(
+        &mut self,
+        task: &TaskRef,
+        state: TaskState,
+        sum: &Sum,
+        (objects, bytes): (u64, u64),
+    ) {
+        match state {
             TaskState::Planned => self.pending += 1,
-            TaskState::Copying => self.running.push((task, row)),
+            TaskState::Copying => self.running.push(Running {
+                task: task.to_string(),
+                bytes: (sum.bytes_copied, bytes),
+                objects: (sum.objects(), objects),
+            }),
             TaskState::Failed => self.failed += 1,
-            TaskState::Done if row.sum.of(Outcome::Failed) > 0 => self.failed += 1,
+            TaskState::Done if sum.of(Outcome::Failed) > 0 => self.failed += 1,
             TaskState::Done => self.succeeded += 1,
         }
     }
@@ -74,53 +94,19 @@ pub(super) fn stat(
         bytes = report.bytes_listed,
         failed_files = report.failed,
     );
-    for (task, row) in running {
-        let (done, objects) = (row.sum.objects(), row.objects);
-        writeln!(text, "{task}:{}/{} {done}/{objects}", row.sum.bytes_copied, row.bytes)
-            .expect("a text takes any text");
+    for Running { task, bytes: (copied, bytes), objects: (done, objects) } in running {
+        writeln!(text, "{task}:{copied}/{bytes} {done}/{objects}").expect("a text takes any text");
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use ossferry_core::key::Key;
     use ossferry_core::report::PassFacts;
-    use ossferry_core::sums::{Sum, Walked};
-    use ossferry_core::time::Timestamp;
-    use ossferry_ledger::lease::Lease;
-    use ossferry_ledger::rows::TaskKind;
+    use ossferry_core::sums::Walked;
+    use ossferry_ledger::ids::{PassRef, SliceId};
 
     use super::*;
-
-    fn row(state: TaskState, failed: u64) -> TaskRow {
-        let mut sum = Sum::default();
-        sum.count(Outcome::Copied, 30, None);
-        for _ in 0..failed {
-            sum.count(Outcome::Failed, 9, None);
-        }
-        TaskRow {
-            seq: 1,
-            kind: TaskKind::Batch,
-            state,
-            first_key: Key::from("a"),
-            last_key: Key::from("b"),
-            objects: 5,
-            bytes: 100,
-            sum,
-            attempts: 1,
-            fruitless: 0,
-            lease: Lease::default(),
-            result_fences: Vec::new(),
-            in_work: None,
-            deaths: Vec::new(),
-            list_digest: String::new(),
-            planned_at: Timestamp(0),
-            started_at: None,
-            ended_at: None,
-            reminder: None,
-        }
-    }
 
     fn report(state: ReportState, listed: u64, failed: u64) -> Report {
         let facts = PassFacts {
@@ -159,21 +145,24 @@ mod tests {
 
     #[test]
     fn a_task_is_counted_once_and_failed_where_an_object_failed() {
+        let pass = PassRef { job: "j".into(), pass: "p".into() };
+        let slice = pass.slice(SliceId::root());
         let mut tasks = Tasks::default();
-        for (number, (state, failed)) in [
+        for (number, (state, failed)) in (1_u64..).zip([
             (TaskState::Planned, 0),
             (TaskState::Copying, 1),
             (TaskState::Done, 0),
             (TaskState::Done, 2),
             (TaskState::Failed, 0),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            tasks.count(format!("0/{number}"), row(state, failed));
+        ]) {
+            let mut sum = Sum::default();
+            sum.count(Outcome::Copied, 30, None);
+            (0..failed).for_each(|_| sum.count(Outcome::Failed, 9, None));
+            tasks.count(&slice.task(number), state, &sum, (5, 100));
         }
         assert_eq!((tasks.pending, tasks.succeeded, tasks.failed), (1, 1, 2));
-        let running: Vec<_> = tasks.running.iter().map(|(task, _)| task.as_str()).collect();
-        assert_eq!(running, ["0/1"]);
+        let running = &tasks.running[0];
+        assert_eq!((running.task.as_str(), tasks.running.len()), ("0/2", 1));
+        assert_eq!((running.bytes, running.objects), ((30, 100), (2, 5)));
     }
 }
