@@ -185,6 +185,9 @@ pub(crate) enum Command {
         /// Which pass; `inspect passes` names them
         #[arg(long, value_name = "ID")]
         pass: Option<String>,
+        /// Beside the text: what was forecast, from a file that `estimate --json` printed
+        #[arg(long, value_name = "FILE")]
+        forecast: Option<PathBuf>,
     },
 
     /// Gives the job file to the functions of a stack
@@ -263,6 +266,7 @@ mod tests {
             "inspect --job j key a/b",
             "report --job j --format text",
             "report --job j --format json --pass p",
+            "report --job j --forecast estimate.json",
             "report --job j --format csv --log debug",
             "cancel --job j",
             "deploy-job --job j",

@@ -65,6 +65,20 @@ pub(crate) enum CommandError {
         /// Of the job.
         seen: u64,
     },
+    /// `report --forecast` of a file that is none.
+    #[error(
+        "{path} is no forecast: {error}; write one with: ossferry estimate --job JOB --json",
+        path = path.display()
+    )]
+    NoForecast {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// `report --forecast` with rows or JSON.
+    #[error("--forecast stands beside the text of a report; leave --format out")]
+    ForecastBesideText,
     /// The ledger would be listed as objects, and change while it is read.
     #[error(
         "the ledger {ledger} lies in the source folder {folder} and would be moved with it; write \

@@ -3,6 +3,7 @@
 //! Totals come from the command line, or sizes from a sample of the real listing. The rest is arithmetic.
 
 mod amount;
+mod beside;
 mod cost;
 mod fleet;
 mod sample;
@@ -18,8 +19,9 @@ use ossferry_ends::source_end;
 use serde::Serialize;
 
 pub(crate) use self::amount::{bytes, rate};
+pub(crate) use self::beside::Forecast;
 use self::cost::Bill;
-pub(crate) use self::cost::From;
+pub(crate) use self::cost::Store;
 use self::fleet::{Fleet, Rate};
 use self::sample::Sample;
 pub(crate) use self::sample::SampleError;
@@ -47,7 +49,7 @@ struct Known {
     sizes: Vec<SizeClass>,
     limits: Limits,
     rate: Rate,
-    from: From,
+    from: Store,
     region: String,
     /// What was assumed, and what was looked at.
     said: Vec<String>,
@@ -60,7 +62,7 @@ struct Estimate {
     /// The time that was asked for.
     seconds: u64,
     /// Whose traffic is paid.
-    from: From,
+    from: Store,
     /// The target's.
     region: String,
     /// By size; one class where only totals are known.
@@ -145,7 +147,7 @@ fn of_totals(arguments: &EstimateArguments) -> Known {
         }],
         limits: Limits::default(),
         rate: rate_of(arguments, None),
-        from: arguments.from.unwrap_or(From::Other),
+        from: arguments.from.unwrap_or(Store::Other),
         region: arguments.region.clone().unwrap_or_else(|| REGION.to_owned()),
         said,
         sample: None,
@@ -160,7 +162,10 @@ fn rate_of(arguments: &EstimateArguments, measured: Option<u64>) -> Rate {
             let basis = "as read from this machine; a function's network is another".to_owned();
             Rate::around(rate, basis)
         }
-        (None, None) => Rate::around(BYTES_PER_SECOND, "assumed: 200 Mbit/s".to_owned()),
+        (None, None) => {
+            let why = if arguments.job.is_some() { ", too little being read to tell" } else { "" };
+            Rate::around(BYTES_PER_SECOND, format!("200 Mbit/s, assumed{why}"))
+        }
     }
 }
 
@@ -217,14 +222,14 @@ fn totals(sample: &Sample, arguments: &EstimateArguments) -> Result<(u64, u64), 
     }
 }
 
-fn place_of(source: &SourceSpec) -> From {
+fn place_of(source: &SourceSpec) -> Store {
     match source {
-        SourceSpec::Folder(_) => From::Folder,
+        SourceSpec::Folder(_) => Store::Folder,
         SourceSpec::Bucket(bucket) => match bucket.kind {
-            StoreKind::S3 => From::S3,
-            StoreKind::Cos => From::Cos,
-            StoreKind::Oss => From::Oss,
-            StoreKind::S3Compatible => From::Other,
+            StoreKind::S3 => Store::S3,
+            StoreKind::Cos => Store::Cos,
+            StoreKind::Oss => Store::Oss,
+            StoreKind::S3Compatible => Store::Other,
         },
     }
 }

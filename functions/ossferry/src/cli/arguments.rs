@@ -68,7 +68,7 @@ pub(crate) struct EstimateArguments {
     pub(crate) functions: Option<u32>,
     /// Whose traffic and requests are paid; the job file's source if there is one
     #[arg(long, value_enum, value_name = "STORE")]
-    pub(crate) from: Option<estimate::From>,
+    pub(crate) from: Option<estimate::Store>,
     /// Where the target is; the job file's if there is one
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,

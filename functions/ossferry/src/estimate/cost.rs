@@ -71,7 +71,7 @@ impl Bill {
 /// Where the bytes come from, as far as prices differ by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum From {
+pub(crate) enum Store {
     /// Amazon S3
     S3,
     /// Tencent COS
@@ -85,7 +85,7 @@ pub(crate) enum From {
 }
 
 /// What the source's cloud bills.
-pub(super) fn of_source(work: &Work, from: From, given: Option<f64>) -> Bill {
+pub(super) fn of_source(work: &Work, from: Store, given: Option<f64>) -> Bill {
     let aws = Prices::aws_us_east_1();
     let alibaba = AlibabaPrices::mainland();
     let gigabytes = gigabytes(work.bytes);
@@ -98,7 +98,7 @@ pub(super) fn of_source(work: &Work, from: From, given: Option<f64>) -> Bill {
         trust: Trust::Unknown,
         source: format!("see {page}"),
     };
-    let currency = if from == From::S3 { "USD" } else { "CNY" };
+    let currency = if from == Store::S3 { "USD" } else { "CNY" };
     let priced = |name, quantity: String, amount, trust, source: String| Item {
         name,
         quantity,
@@ -111,7 +111,7 @@ pub(super) fn of_source(work: &Work, from: From, given: Option<f64>) -> Bill {
     let out = carried(work);
     let by_aws = |kind: &str| format!("{}, {}", aws.sources[kind], aws.date);
     let (traffic, requests) = match from {
-        From::S3 => (
+        Store::S3 => (
             priced(
                 "traffic out",
                 out.clone(),
@@ -121,7 +121,7 @@ pub(super) fn of_source(work: &Work, from: From, given: Option<f64>) -> Bill {
             ),
             priced("requests", asked, s3_requests(work, &aws), Trust::Listed, by_aws("requests")),
         ),
-        From::Cos => (
+        Store::Cos => (
             priced(
                 "traffic out",
                 out.clone(),
@@ -131,15 +131,15 @@ pub(super) fn of_source(work: &Work, from: From, given: Option<f64>) -> Bill {
             ),
             unknown("requests", asked, &alibaba.unknown["cos_requests"]),
         ),
-        From::Oss => (
+        Store::Oss => (
             unknown("traffic out", out.clone(), &alibaba.unknown["oss_egress"]),
             unknown("requests", asked, &alibaba.unknown["oss_requests"]),
         ),
-        From::Folder => (
+        Store::Folder => (
             unknown("traffic out", out.clone(), "what your line costs"),
             priced("requests", asked, 0.0, Trust::Free, "a disk of one's own".to_owned()),
         ),
-        From::Other => (
+        Store::Other => (
             unknown("traffic out", out.clone(), "its provider's price list"),
             unknown("requests", asked, "its provider's price list"),
         ),
@@ -195,7 +195,7 @@ pub(super) fn on_alibaba(work: &Work, function_seconds: u64) -> Bill {
 }
 
 /// What functions, table and queues cost on AWS; and, where the source is not there, the bytes' way out.
-pub(super) fn on_aws(work: &Work, function_seconds: u64, from: From) -> Bill {
+pub(super) fn on_aws(work: &Work, function_seconds: u64, from: Store) -> Bill {
     let prices = Prices::aws_us_east_1();
     let rows = work.tasks + work.ranges;
     let listed = |name, quantity, amount, kind: &str| Item {
@@ -232,7 +232,7 @@ pub(super) fn on_aws(work: &Work, function_seconds: u64, from: From) -> Bill {
             "queues",
         ),
     ];
-    if from != From::S3 {
+    if from != Store::S3 {
         let gigabytes = gigabytes(work.bytes);
         let again = format!("{} once more, all by the first tier", carried(work));
         items

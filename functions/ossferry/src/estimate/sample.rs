@@ -17,6 +17,9 @@ use tokio::time::Instant;
 /// Of one object no more is read.
 pub(super) const READ_BYTES_MAX: u64 = 32 << 20;
 
+/// Less tells how long a request takes, and not how fast bytes come.
+const MEASURED_BYTES_MIN: u64 = 8 << 20;
+
 /// Keys of a page from which the alphabet is learned.
 const LEARNED_KEYS: usize = 50;
 
@@ -40,7 +43,7 @@ pub(super) struct Sample {
     pub(super) reads: u64,
     /// Bytes read.
     pub(super) bytes_read: u64,
-    /// All reads at once, from this machine; `None` where nothing was read.
+    /// All reads at once, from this machine; `None` where too little was read to tell.
     pub(super) bytes_per_second: Option<u64>,
 }
 
@@ -55,8 +58,8 @@ pub(crate) enum SampleError {
     Filter(#[from] BadGlob),
 }
 
-/// Lists at most `pages_max` pages and reads at most `reads_max` objects, of each at most
-/// [`READ_BYTES_MAX`].
+/// Lists at most `pages_max` pages and reads at most `reads_max` objects, the largest that were seen, of
+/// each at most [`READ_BYTES_MAX`].
 pub(super) async fn take(
     job: &Job,
     source: &Arc<dyn Source>,
@@ -80,16 +83,18 @@ pub(super) async fn take(
             readable.push(entry);
         }
     }
-    let step = (readable.len() / usize::try_from(reads_max.max(1)).unwrap_or(1)).max(1);
-    let chosen: Vec<_> = readable.iter().step_by(step).take(reads_max as usize).collect();
+    readable.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.size));
+    readable.truncate(usize::try_from(reads_max).unwrap_or(usize::MAX));
     let began = Instant::now();
-    for read in join_all(chosen.iter().map(|entry| read(source, entry))).await {
+    for read in join_all(readable.iter().map(|entry| read(source, entry))).await {
         sample.reads += 1;
         sample.bytes_read += read?;
     }
     let millis = began.elapsed().as_millis().max(1);
     let rate = u128::from(sample.bytes_read) * 1_000 / millis;
-    sample.bytes_per_second = u64::try_from(rate).ok().filter(|rate| *rate > 0);
+    if sample.bytes_read >= MEASURED_BYTES_MIN {
+        sample.bytes_per_second = u64::try_from(rate).ok().filter(|rate| *rate > 0);
+    }
     Ok(sample)
 }
 

@@ -12,7 +12,7 @@ use super::*;
 const TUTORIAL_BYTES: u64 = 500_000_000_000_000;
 const WEEK: u64 = 7 * DAY_SECONDS;
 
-fn known(objects: u64, bytes: u64, from: From) -> Known {
+fn known(objects: u64, bytes: u64, from: Store) -> Known {
     let arguments = EstimateArguments {
         total_bytes: Some(bytes),
         objects: Some(objects),
@@ -22,7 +22,7 @@ fn known(objects: u64, bytes: u64, from: From) -> Known {
     of_totals(&arguments)
 }
 
-fn estimate(objects: u64, bytes: u64, from: From) -> Estimate {
+fn estimate(objects: u64, bytes: u64, from: Store) -> Estimate {
     Estimate::new(known(objects, bytes, from), WEEK, None, None)
 }
 
@@ -32,7 +32,7 @@ fn the_case_of_the_tutorial_is_estimated_as_it_is_stored() {
         total_bytes: Some(bytes("500TB").unwrap()),
         objects: Some(50_000_000),
         line: Some(rate("200Mbit/s").unwrap()),
-        from: Some(From::Cos),
+        from: Some(Store::Cos),
         days: 7,
         ..EstimateArguments::default()
     };
@@ -44,7 +44,7 @@ fn the_case_of_the_tutorial_is_estimated_as_it_is_stored() {
 
 #[test]
 fn the_tutorial_s_machines_are_counted_as_it_counts_them() {
-    let estimate = estimate(50_000_000, TUTORIAL_BYTES, From::Cos);
+    let estimate = estimate(50_000_000, TUTORIAL_BYTES, Store::Cos);
     assert_eq!(estimate.fleet.ossimport.machines, 36);
     assert_eq!(estimate.fleet.ossimport.vcpu_seconds, 43_545_600);
     assert_eq!(estimate.fleet.functions, 34);
@@ -52,10 +52,10 @@ fn the_tutorial_s_machines_are_counted_as_it_counts_them() {
 
 #[test]
 fn a_price_by_hearsay_is_in_no_sum_and_a_given_one_is() {
-    let by_hearsay = estimate(1_000, 1_000_000_000_000, From::Cos).source;
+    let by_hearsay = estimate(1_000, 1_000_000_000_000, Store::Cos).source;
     assert_eq!(by_hearsay.items[0].trust, Trust::Unverified);
     assert!(by_hearsay.sum.abs() < f64::EPSILON);
-    let known = known(1_000, 1_000_000_000_000, From::Cos);
+    let known = known(1_000, 1_000_000_000_000, Store::Cos);
     let given = Estimate::new(known, WEEK, None, Some(0.5)).source;
     assert_eq!(given.items[0].trust, Trust::Given);
     assert!((given.sum - 500.0).abs() < 1e-6);
@@ -67,17 +67,17 @@ fn traffic_out_of_aws_is_paid_once() {
         let traffic = bill.items.iter().find(|item| item.name == "traffic out");
         traffic.and_then(|item| item.amount)
     };
-    let from_s3 = estimate(1_000, 1_000_000_000_000, From::S3);
+    let from_s3 = estimate(1_000, 1_000_000_000_000, Store::S3);
     assert!((out(&from_s3.source).unwrap() - 90.0).abs() < 1e-6);
     assert_eq!(out(&from_s3.on_aws), None);
-    let from_cos = estimate(1_000, 1_000_000_000_000, From::Cos);
+    let from_cos = estimate(1_000, 1_000_000_000_000, Store::Cos);
     assert!((out(&from_cos.on_aws).unwrap() - 90.0).abs() < 1e-6);
     assert_eq!(out(&from_cos.on_alibaba), None);
 }
 
 #[test]
 fn what_a_quota_does_not_allow_is_said() {
-    let known = known(1_000, TUTORIAL_BYTES, From::Cos);
+    let known = known(1_000, TUTORIAL_BYTES, Store::Cos);
     let text = Estimate::new(known, DAY_SECONDS, Some(400), None).to_string();
     assert!(text.contains("420 instances of 300: ASK FOR MORE"), "{text}");
     assert!(text.contains("410 invocations at once of 1,000"), "{text}");
@@ -104,7 +104,8 @@ async fn a_sample_shows_sizes_from_several_places_and_reads_no_more_than_it_says
     let sample = sample::take(&job, &source, 3, 4).await.unwrap();
     let seen = u64::try_from(sample.sizes.len()).unwrap();
     assert_eq!((sample.objects, sample.filtered, sample.reads), (seen, 1, 4));
-    assert!(sample.pages <= 3 && sample.bytes_read <= 12_000, "{sample:?}");
+    assert!(sample.pages <= 3 && sample.bytes_read == 12_000, "the largest: {sample:?}");
+    assert_eq!(sample.bytes_per_second, None, "too little to tell a rate");
     let arguments = EstimateArguments::default();
     if sample.is_whole {
         assert_eq!(totals(&sample, &arguments).unwrap().0, 2_499);
@@ -118,6 +119,17 @@ async fn a_sample_shows_sizes_from_several_places_and_reads_no_more_than_it_says
     assert!((1_000_000_000..2_000_000_000).contains(&bytes), "{bytes}");
 }
 
+#[test]
+fn a_rate_is_given_or_measured_or_assumed() {
+    let given = EstimateArguments { line: Some(7), ..EstimateArguments::default() };
+    assert_eq!(rate_of(&given, Some(9)).expected, 7);
+    let measured = rate_of(&EstimateArguments::default(), Some(9));
+    assert_eq!((measured.low, measured.expected, measured.high), (4, 9, 18));
+    let assumed = rate_of(&EstimateArguments::default(), None);
+    assert_eq!(assumed.expected, BYTES_PER_SECOND);
+    assert!(assumed.basis.contains("assumed"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -127,7 +139,7 @@ proptest! {
         bytes in 0..1_000_000_000_000_000_u64,
         more in 0..1_000_000_000_000_000_u64,
     ) {
-        for from in [From::S3, From::Cos, From::Other] {
+        for from in [Store::S3, Store::Cos, Store::Other] {
             let (small, large) = (estimate(objects, bytes, from), estimate(objects, bytes + more, from));
             prop_assert!(small.fleet.function_seconds <= large.fleet.function_seconds);
             prop_assert!(small.fleet.functions <= large.fleet.functions);
@@ -148,7 +160,7 @@ proptest! {
         objects in 1..1_000_000_000_u64,
         bytes in 0..1_000_000_000_000_000_u64,
     ) {
-        let estimate = estimate(objects, bytes, From::Cos);
+        let estimate = estimate(objects, bytes, Store::Cos);
         for bill in [&estimate.source, &estimate.on_alibaba, &estimate.on_aws, &estimate.target] {
             let listed = bill.items.iter().filter(|item| item.trust == Trust::Listed);
             let sum: f64 = listed.filter_map(|item| item.amount).sum();

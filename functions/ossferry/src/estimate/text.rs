@@ -4,7 +4,7 @@ use std::fmt;
 
 use ossferry_core::report::grouped;
 
-use super::cost::{Bill, From, Item, Trust};
+use super::cost::{Bill, Item, Store, Trust};
 use super::fleet::{Fleet, Quota, TARGET_REQUESTS_PER_SECOND_MAX};
 use super::work::{SizeClass, Work};
 use super::{Estimate, amount};
@@ -85,7 +85,7 @@ fn functions(f: &mut fmt::Formatter<'_>, estimate: &Estimate, fleet: &Fleet) -> 
         amount::shown(fleet.bytes_per_second),
         amount::shown(fleet.target_bytes_per_second_max),
         estimate.region,
-        if estimate.from == From::Cos { ", and 1.8 GB that COS gives of a bucket" } else { "" },
+        if estimate.from == Store::Cos { ", and 1.8 GB that COS gives of a bucket" } else { "" },
         grouped(fleet.requests_per_second),
         grouped(TARGET_REQUESTS_PER_SECOND_MAX),
     );
@@ -149,7 +149,7 @@ fn money(amount: f64) -> String {
 }
 
 /// Days, hours or minutes, to a tenth.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     let (unit, length) = match seconds {
         172_800.. => ("days", 86_400),
         7_200.. => ("hours", 3_600),
