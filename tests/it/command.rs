@@ -1,6 +1,8 @@
 //! The command line as scripts rely on it: every command, exit statuses, what goes to which output.
 
+mod estimating;
 mod looking;
+mod ossimport;
 mod refusing;
 
 use ossferry_core::key::Key;

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, DemoArguments, Format, InspectArguments, Inspected, JobArgument, PassArguments,
-    PlanArguments, RunArguments, WantedPass, WorkArguments,
+    CopyArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
+    Inspected, JobArgument, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass,
+    WorkArguments,
 };
 
 const EXIT_STATUS: &str = "\
@@ -54,6 +55,18 @@ pub(crate) enum Command {
         path: PathBuf,
     },
 
+    /// Makes a job file from the files of ossimport
+    ///
+    /// Reads `conf/job.cfg` (or `conf/local_job.cfg`) and, where it is named, `conf/sys.properties`. The job
+    /// file goes to standard output, or to a new file. Standard error says line by line what became of
+    /// every key: kept, mapped, no longer needed and why, refused, unknown. Where a key is refused nothing
+    /// is written. Keys of an account stay out of the job file, which names variables in their place.
+    #[command(
+        after_help = "Example: ossferry import-cfg conf/job.cfg conf/sys.properties --output job.toml\n\n\
+                            Exit status: 0 written; 1 not written."
+    )]
+    ImportCfg(ImportCfgArguments),
+
     /// Looks at both ends before a job begins: credentials, clocks, rights, what OSS cannot hold
     ///
     /// Prints a line for each thing looked at, with ok, warn or FAIL and what to do about it. Reads at
@@ -62,6 +75,20 @@ pub(crate) enum Command {
     #[command(after_help = "Example: ossferry check --job job.toml\n\n\
                             Exit status: 0 nothing stands in the way; 1 something FAILs.")]
     Check(JobArgument),
+
+    /// What a job will take and cost, before anything moves
+    ///
+    /// From totals that are given, or with --job from a sample of the real listing: a few LIST pages from
+    /// several places, and a few reads of 32 MiB at most each. Objects by size, tasks, requests by operation,
+    /// functions and the quotas they need, the time with its bounds, and the cost by item, each with the page
+    /// and the date of its price. What has no price that can be relied on is named and is in no sum. Beside
+    /// it: the machines that the guide of ossimport asks for. Writes nothing.
+    #[command(
+        after_help = "Examples:\n  ossferry estimate --total-bytes 500TB --objects 50000000 --days 7 \
+                            --line 200Mbit/s --from cos\n  ossferry estimate --job job.toml --objects 1200000\n\n\
+                            Exit status: 0 printed; 1 there is nothing to estimate, or the source does not answer."
+    )]
+    Estimate(EstimateArguments),
 
     /// Moves: planner and copiers in this process, until the pass has ended
     ///
@@ -127,6 +154,9 @@ pub(crate) enum Command {
         /// Go on until the pass has ended
         #[arg(long)]
         watch: bool,
+        /// Print what another tool prints of a job: `ossimport` for the fields of its `stat`
+        #[arg(long = "as", value_enum, value_name = "TOOL", conflicts_with_all = ["json", "watch"])]
+        form: Option<StatusForm>,
     },
 
     /// What the ledger holds: passes, slices, tasks, objects not copied, or all it says of one key
@@ -156,6 +186,9 @@ pub(crate) enum Command {
         /// Which pass; `inspect passes` names them
         #[arg(long, value_name = "ID")]
         pass: Option<String>,
+        /// Beside the text: what was forecast, from a file that `estimate --json` printed
+        #[arg(long, value_name = "FILE")]
+        forecast: Option<PathBuf>,
     },
 
     /// Gives the job file to the functions of a stack
@@ -213,6 +246,10 @@ mod tests {
             "demo some/folder --keep",
             "init",
             "init other.toml",
+            "import-cfg job.cfg",
+            "import-cfg job.cfg sys.properties --output job.toml --json",
+            "estimate --total-bytes 500TB --days 7 --line 200Mbit/s --from cos --json",
+            "estimate --job j --objects 5 --pages 3 --reads 0 --region cn-hangzhou --egress-price 0.5",
             "check --job j",
             "run --job j",
             "run --job j --pass full --json --workers 3",
@@ -221,6 +258,7 @@ mod tests {
             "plan --job j --pass full",
             "copy --job j --workers 2 --json",
             "status --job j --json --watch",
+            "status --job j --as ossimport",
             "inspect --job j passes",
             "inspect --job j slices --json",
             "inspect --json --job j tasks",
@@ -229,6 +267,7 @@ mod tests {
             "inspect --job j key a/b",
             "report --job j --format text",
             "report --job j --format json --pass p",
+            "report --job j --forecast estimate.json",
             "report --job j --format csv --log debug",
             "cancel --job j",
             "deploy-job --job j",
@@ -249,7 +288,13 @@ mod tests {
             ("run --job j --invocation-seconds 0", "whole seconds"),
             ("run --job j --pass audit", "incremental"),
             ("report --job j --format xml", "csv"),
+            ("status --job j --as ossimport --json", "--json"),
+            ("status --job j --as rclone", "ossimport"),
             ("init --log ,,=x", "invalid"),
+            ("estimate", "--job"),
+            ("estimate --total-bytes much", "500TB"),
+            ("estimate --total-bytes 1TB --line 200", "Mbit/s"),
+            ("estimate --total-bytes 1TB --egress-price=-1", "0.5"),
         ] {
             let words = std::iter::once("ossferry").chain(line.split(' '));
             let error = Cli::try_parse_from(words).unwrap_err().to_string();

@@ -12,6 +12,8 @@ use ossferry_ledger::ids::PassId;
 use ossferry_ledger::rows::PassKind;
 use ossferry_planner::PlanError;
 
+use crate::estimate::SampleError;
+
 /// Why a command could not do its work. Shows as a line or two, without a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -41,12 +43,41 @@ pub(crate) enum CommandError {
         /// What the disk said.
         error: io::Error,
     },
-    /// `init` found a file.
+    /// `init` or `import-cfg` found a file.
     #[error("{path} is there already; name another file", path = .0.display())]
     FileExists(PathBuf),
     /// Source or target cannot be used.
     #[error(transparent)]
     End(#[from] EndError),
+    /// `estimate`: the source cannot be looked at.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// `estimate`: nothing is listed, or nothing of it belongs to the job.
+    #[error("nothing to estimate: look at bucket, prefix and filter in the job file")]
+    NothingToEstimate,
+    /// `estimate`: the listing is longer than what was looked at.
+    #[error(
+        "the listing goes on after the {seen} objects that were looked at: give --objects or \
+         --total-bytes, as the store's console shows them, or look at more --pages"
+    )]
+    TotalsUnknown {
+        /// Of the job.
+        seen: u64,
+    },
+    /// `report --forecast` of a file that is none.
+    #[error(
+        "{path} is no forecast: {error}; write one with: ossferry estimate --job JOB --json",
+        path = path.display()
+    )]
+    NoForecast {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// `report --forecast` with rows or JSON.
+    #[error("--forecast stands beside the text of a report; leave --format out")]
+    ForecastBesideText,
     /// The ledger would be listed as objects, and change while it is read.
     #[error(
         "the ledger {ledger} lies in the source folder {folder} and would be moved with it; write \

@@ -10,12 +10,17 @@ use crate::command_error::CommandError;
 
 /// Writes the template, never over a file that is there.
 pub(crate) fn write_template(path: &Path) -> Result<(), CommandError> {
+    write_new(path, Job::template())
+}
+
+/// Writes a job file, never over a file that is there.
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), CommandError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => CommandError::FileExists(path.to_owned()),
         _ => CommandError::File { what: "write", path: path.to_owned(), error },
     };
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    file.write_all(Job::template().as_bytes()).map_err(failed)
+    file.write_all(text.as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ mod cli;
 mod command_error;
 mod demo;
 mod deploy_job;
+mod estimate;
 mod host;
+mod import_cfg;
 mod init;
 mod inspect;
 mod job_ledger;
@@ -32,7 +34,7 @@ use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, StatusForm};
 use crate::command_error::CommandError;
 use crate::machine::Machine;
 
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
 async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
     let done = match command {
         Command::Demo(arguments) => return demo::show(&arguments, machine).await,
+        Command::ImportCfg(arguments) => return import_cfg::write(&arguments),
         Command::Check(job) => return check::check(&job.file, machine).await,
         Command::Run(arguments) => return run::run(arguments, machine).await,
         Command::Plan(arguments) => return run::plan(arguments, machine).await,
@@ -100,11 +103,18 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
             );
             Ok(())
         }
-        Command::Status { job, json, watch } => status::show(&job.file, json, watch, machine).await,
-        Command::Inspect(arguments) => inspect::print(&arguments, machine).await,
-        Command::Report { job, format, pass } => {
-            report::print(&job.file, format, pass.as_deref(), machine).await
+        Command::Status { job, form: Some(StatusForm::Ossimport), .. } => {
+            status::show_as_ossimport(&job.file, machine).await
         }
+        Command::Status { job, json, watch, form: None } => {
+            status::show(&job.file, json, watch, machine).await
+        }
+        Command::Inspect(arguments) => inspect::print(&arguments, machine).await,
+        Command::Report { job, format, pass, forecast } => {
+            let asked = report::Asked { pass: pass.as_deref(), forecast: forecast.as_deref() };
+            report::print(&job.file, format, &asked, machine).await
+        }
+        Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
         Command::Sweep(job) => run::sweep(&job.file, machine).await,
         Command::Redrive(job) => return redrive::redrive(&job.file, machine).await,

@@ -9,21 +9,35 @@ use ossferry_ledger::{Ledger, ObjectRecord};
 
 use crate::cli::Format;
 use crate::command_error::CommandError;
+use crate::estimate::Forecast;
 use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::object_csv::write_objects;
 use crate::summary::{json_line, left_behind, report_of};
 
+/// Of which pass, and beside what.
+pub(crate) struct Asked<'a> {
+    /// The newest that was not skipped, where none is named.
+    pub(crate) pass: Option<&'a str>,
+    /// A file that `estimate --json` printed.
+    pub(crate) forecast: Option<&'a Path>,
+}
+
 /// Prints the totals of a pass, or a row for each of its objects.
 pub(crate) async fn print(
     job_file: &Path,
     format: Format,
-    pass: Option<&str>,
+    asked: &Asked<'_>,
     machine: &Machine,
 ) -> Result<(), CommandError> {
     let job = read_job(job_file)?;
+    let forecast = match asked.forecast {
+        Some(_) if format != Format::Text => return Err(CommandError::ForecastBesideText),
+        Some(path) => Some(read_forecast(path)?),
+        None => None,
+    };
     let (kept, _) = JobLedger::look(&job, job_file, machine).await?;
-    let pass = kept.shown_pass(pass).await?;
+    let pass = kept.shown_pass(asked.pass).await?;
     let mut output = BufWriter::new(io::stdout());
     if format == Format::Csv {
         write_objects(&kept.ledger, &pass, &mut output).await?;
@@ -36,10 +50,20 @@ pub(crate) async fn print(
             if let Some(hint) = left_behind(&report, job_file) {
                 writeln!(output, "{hint}")?;
             }
+            if let Some(forecast) = &forecast {
+                write!(output, "{}", forecast.beside(&report))?;
+            }
         }
     }
     output.flush()?;
     Ok(())
+}
+
+fn read_forecast(path: &Path) -> Result<Forecast, CommandError> {
+    let failed = |error| CommandError::File { what: "read", path: path.to_owned(), error };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    serde_json::from_str(&text)
+        .map_err(|error| CommandError::NoForecast { path: path.to_owned(), error })
 }
 
 /// The first failed objects of a pass.

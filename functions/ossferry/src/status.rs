@@ -1,5 +1,7 @@
 //! `status`: how a pass stands.
 
+mod ossimport;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +29,27 @@ struct Standing<'a> {
     /// Whether the pass is open, and a process of this machine works on it; of a stack, whether messages
     /// wait for its functions or are held by them.
     working: bool,
+}
+
+/// Prints the pass that runs, or the newest, as ossimport's `stat` would. Reads every task.
+pub(crate) async fn show_as_ossimport(
+    job_file: &Path,
+    machine: &Machine,
+) -> Result<(), CommandError> {
+    let job = read_job(job_file)?;
+    let (kept, workplace) = JobLedger::look(&job, job_file, machine).await?;
+    let pass = kept.shown_pass(None).await?;
+    let is_marked = workplace.is_manned(&kept.job);
+    let status = kept.ledger.status(&pass).await?;
+    let working = status.row.state == PassState::Open && is_marked;
+    let mut tasks = ossimport::Tasks::default();
+    let mut walk = kept.ledger.task_walk(&pass).await?;
+    while let Some((task, row)) = walk.next().await? {
+        tasks.count(&task, row.state, &row.sum, (row.objects, row.bytes));
+    }
+    let report = report_of(&status, machine.now());
+    let text = ossimport::stat(&kept.job.0, &status, &report, &tasks, working);
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// Shows the pass that runs, or the newest; with `watch` until it has ended.

@@ -1,5 +1,7 @@
 //! What the host asks for a pass, by a dated list of prices.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::meter::{OperationCounts, Requests};
@@ -7,6 +9,7 @@ use crate::usage;
 
 /// The prices that stand in the program.
 const AWS_US_EAST_1: &str = include_str!("prices/aws-us-east-1.toml");
+const ALIBABA_MAINLAND: &str = include_str!("prices/alibaba-mainland.toml");
 
 /// Objects that an estimate is for, each of [`ESTIMATE_BYTES`].
 pub const ESTIMATE_OBJECTS: u64 = 1_000_000;
@@ -36,6 +39,10 @@ pub struct Prices {
     pub get_request: f64,
     /// LIST at an S3 source.
     pub list_request: f64,
+    /// A gigabyte from AWS to the Internet.
+    pub egress_gigabyte: f64,
+    /// The page of each kind of price.
+    pub sources: BTreeMap<String, String>,
     /// Whose published example stands beside.
     pub peer: Peer,
 }
@@ -50,6 +57,40 @@ pub struct Peer {
     pub objects: u64,
     /// What that costs in all.
     pub price: f64,
+}
+
+/// Prices in CNY for one of each.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlibabaPrices {
+    /// Whose they are.
+    pub place: String,
+    /// Of what date the page of Function Compute was.
+    pub date: String,
+    /// A unit of Function Compute.
+    pub unit: f64,
+    /// Units for a processor and second.
+    pub units_vcpu_second: f64,
+    /// Units for a gigabyte of memory and second.
+    pub units_memory_gb_second: f64,
+    /// Units for a gigabyte of disk and second.
+    pub units_disk_gb_second: f64,
+    /// Units for a call.
+    pub units_call: f64,
+    /// A gigabyte from COS to the Internet, by hearsay.
+    pub cos_egress_gigabyte_unverified: f64,
+    /// The page of each kind of price.
+    pub sources: BTreeMap<String, String>,
+    /// The page of each price that is not known here.
+    pub unknown: BTreeMap<String, String>,
+}
+
+impl AlibabaPrices {
+    /// Alibaba Cloud in mainland China.
+    pub fn mainland() -> Self {
+        toml::from_str(ALIBABA_MAINLAND)
+            .expect("the price list of this program is read by its tests")
+    }
 }
 
 /// What a pass cost, in USD.
@@ -71,22 +112,29 @@ pub struct Cost {
 }
 
 /// What a host uses for a task, measured over a pass of small objects (`tests/it/aws/cost.rs`).
-struct TaskUse {
-    objects: u64,
-    write_units: u64,
-    read_units: u64,
-    queue_requests: u64,
-    invocations: u64,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TaskUse {
+    /// Objects of the task.
+    pub objects: u64,
+    /// Units written to the table.
+    pub write_units: u64,
+    /// Units read from it.
+    pub read_units: u64,
+    /// Requests to queues.
+    pub queue_requests: u64,
+    /// Invocations.
+    pub invocations: u64,
 }
 
 /// Rounded up from what was measured.
-const MEASURED: TaskUse =
+pub const MEASURED: TaskUse =
     TaskUse { objects: 1_000, write_units: 60, read_units: 25, queue_requests: 4, invocations: 2 };
 
 /// What a function of 512 MiB does: two requests of 80 ms an object with 64 objects in flight, and 75 MB
 /// a second.
-const MEMORY_MIB: u64 = 512;
-const OBJECT_MICROS: u64 = 2_500;
+pub const MEMORY_MIB: u64 = 512;
+/// What an object takes of such a function, whatever its size.
+pub const OBJECT_MICROS: u64 = 2_500;
 const BYTES_PER_SECOND: u64 = 75_000_000;
 
 impl Prices {
@@ -189,6 +237,23 @@ mod tests {
         assert_eq!(cost.prices, "AWS us-east-1 of 2026-09-19");
         assert_eq!(prices.cost(&requests(), false).unwrap().source_requests, None);
         assert_eq!(prices.cost(&Requests::default(), true), None);
+    }
+
+    #[test]
+    fn every_price_has_its_page_and_its_date() {
+        let aws = Prices::aws_us_east_1();
+        let alibaba = AlibabaPrices::mainland();
+        let pages =
+            aws.sources.values().chain(alibaba.sources.values()).chain(alibaba.unknown.values());
+        assert!(pages.clone().all(|page| page.starts_with("https://")));
+        assert!(pages.count() >= 12);
+        for date in [&aws.date, &alibaba.date] {
+            let day = format!("{date}T00:00:00Z");
+            assert!(crate::time::Timestamp::from_rfc3339(&day).is_some(), "{date}");
+        }
+        let copier = 0.5 * alibaba.units_vcpu_second
+            + 0.5 * (alibaba.units_memory_gb_second + alibaba.units_disk_gb_second);
+        assert!((copier * alibaba.unit * 3_600.0 - 0.2376).abs() < 1e-9, "CNY an hour");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::prices::{Cost, Prices};
 use crate::proof::Grade;
 use crate::sums::{Sum, Walked};
 
+pub use text::grouped;
+
 /// How a pass stands, in the words of its row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

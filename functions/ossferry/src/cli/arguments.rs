@@ -7,6 +7,8 @@ use ossferry_core::time::Timestamp;
 use ossferry_ledger::rows::PassKind;
 use tracing_subscriber::EnvFilter;
 
+use crate::estimate;
+
 /// Which job.
 #[derive(Args, Debug)]
 pub(crate) struct JobArgument {
@@ -24,6 +26,64 @@ pub(crate) struct DemoArguments {
     /// Keep the temporary folder: the job file, the ledger and the emulator's objects
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// Of `import-cfg`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportCfgArguments {
+    /// The job of ossimport
+    #[arg(value_name = "JOB_CFG")]
+    pub(crate) job_cfg: PathBuf,
+    /// The settings of its workers
+    #[arg(value_name = "SYS_PROPERTIES")]
+    pub(crate) sys_properties: Option<PathBuf>,
+    /// Write the job file there; never over a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say what became of every key as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Of `estimate`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct EstimateArguments {
+    /// Look at the source of this job file
+    #[arg(long, value_name = "FILE", required_unless_present = "total_bytes")]
+    pub(crate) job: Option<PathBuf>,
+    /// What is to be moved in all, as in 500TB
+    #[arg(long, value_name = "BYTES", value_parser = estimate::bytes)]
+    pub(crate) total_bytes: Option<u64>,
+    /// In how many objects
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) objects: Option<u64>,
+    /// In how many days
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub(crate) days: u32,
+    /// How fast one function moves, as in 200Mbit/s; ossimport's guide says it of a machine
+    #[arg(long, value_name = "RATE", value_parser = estimate::rate)]
+    pub(crate) line: Option<u64>,
+    /// With so many functions, in place of as many as keep the days
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) functions: Option<u32>,
+    /// Whose traffic and requests are paid; the job file's source if there is one
+    #[arg(long, value_enum, value_name = "STORE")]
+    pub(crate) from: Option<estimate::Store>,
+    /// Where the target is; the job file's if there is one
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// What a gigabyte out of the source costs, by your own contract
+    #[arg(long, value_name = "PRICE", value_parser = price)]
+    pub(crate) egress_price: Option<f64>,
+    /// LIST requests at most, with --job
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) pages: u32,
+    /// Objects read at most, 32 MiB of each, with --job; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub(crate) reads: u32,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which pass to begin.
@@ -143,6 +203,13 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// Whose words a status is printed in.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StatusForm {
+    /// The fields of `console.sh stat`
+    Ossimport,
+}
+
 /// Which pass to begin.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WantedPass {
@@ -168,6 +235,13 @@ impl WantedPass {
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_rfc3339(text)
         .ok_or_else(|| "want RFC 3339, as in 2026-11-22T10:00:00Z".to_owned())
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|price: &f64| price.is_finite() && *price >= 0.0)
+        .ok_or_else(|| "want a price, as in 0.5".to_owned())
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

@@ -125,7 +125,7 @@ fn meaning(outcome: Outcome) -> &'static str {
 }
 
 /// A number with a comma at every thousand.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
