@@ -1,5 +1,6 @@
 //! What invokes a function: messages of its queue, a schedule, a person.
 
+use ossferry_core::audit::Share;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{JobName, PassId};
 use ossferry_ledger::rows::PassKind;
@@ -50,6 +51,8 @@ pub struct TriggerEvent {
     pub kind: Option<PassKind>,
     /// Source dates before it are trusted.
     pub since: Option<Timestamp>,
+    /// For an audit: the share of keys whose bytes are read again.
+    pub reread: Option<Share>,
     /// Made by whoever calls.
     pub id: Option<PassId>,
     /// When a schedule planned to call, whichever attempt this is.
@@ -103,6 +106,12 @@ pub enum EventError {
     /// Only an incremental pass trusts dates.
     #[error("trigger event: since is for incremental passes, and a {0} pass is asked for")]
     SinceWithout(PassKind),
+    /// A share that is no per cent.
+    #[error("trigger event: reread = \"{0}\" is no share: write 5% or 0.25%")]
+    Share(String),
+    /// Only an audit reads again.
+    #[error("trigger event: reread is for audits: write pass = \"audit\"")]
+    RereadWithoutAudit,
     /// A copier takes messages only.
     #[error("a copier takes messages of its queue only, and was triggered")]
     NotForCopiers,
@@ -120,6 +129,7 @@ struct TriggerShape {
     job: JobName,
     pass: Option<PassKind>,
     since: Option<String>,
+    reread: Option<String>,
     id: Option<String>,
     time: Option<String>,
 }
@@ -167,7 +177,7 @@ impl Event {
 
 impl TriggerShape {
     fn read(self) -> Result<TriggerEvent, EventError> {
-        let Self { job, pass, since, id, time } = self;
+        let Self { job, pass, since, reread, id, time } = self;
         let since = read_time("since", since)?;
         let kind = match (pass, since) {
             (None, Some(_)) => Some(PassKind::Incremental),
@@ -176,9 +186,14 @@ impl TriggerShape {
             }
             (kind, _) => kind,
         };
+        let reread = reread.map(|text| Share::from_text(&text).ok_or(EventError::Share(text)));
+        let reread = reread.transpose()?;
+        if reread.is_some() && kind != Some(PassKind::Audit) {
+            return Err(EventError::RereadWithoutAudit);
+        }
         let id = id.map(|id| if is_key_text(&id) { Ok(PassId(id)) } else { Err(id) });
         let id = id.transpose().map_err(EventError::PassId)?;
-        Ok(TriggerEvent { job, kind, since, id, time: read_time("time", time)? })
+        Ok(TriggerEvent { job, kind, since, reread, id, time: read_time("time", time)? })
     }
 }
 
@@ -227,6 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn an_audit_may_be_asked_to_read_a_share_again() {
+        let event = json!({"job": "photos", "pass": "audit", "reread": "0.5%"});
+        let Event::Trigger(trigger) = Event::read(event).unwrap() else { panic!() };
+        assert_eq!(
+            (trigger.kind, trigger.reread),
+            (Some(PassKind::Audit), Share::from_text("0.5%"))
+        );
+    }
+
+    #[test]
     fn a_sweep_is_of_one_job_or_of_all() {
         assert_eq!(Event::read(json!({"sweep": true})).unwrap(), Event::Sweep(None));
         let one = Event::read(json!({"sweep": true, "job": "photos"})).unwrap();
@@ -245,6 +270,8 @@ mod tests {
             (json!({"job": "a", "pass": "full", "since": "2026-11-01T00:00:00Z"}), "full"),
             (json!({"job": "a", "since": "yesterday"}), "yesterday"),
             (json!({"job": "a", "time": "<aws.scheduler.scheduled-time>"}), "scheduled-time"),
+            (json!({"job": "a", "pass": "audit", "reread": "5"}), "reread"),
+            (json!({"job": "a", "pass": "full", "reread": "5%"}), "audit"),
             (json!({"job": "a", "id": "a/b"}), "a/b"),
             (json!({"job": "a", "id": ""}), "want 1 to"),
             (json!({"Records": [{"eventSource": "aws:kinesis"}]}), "sqs event"),
