@@ -104,6 +104,9 @@ pub(crate) enum CommandError {
     /// `--since` for a pass that trusts no date.
     #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
     SinceWithout(PassKind),
+    /// `--reread` for a pass that reads by itself what it copies.
+    #[error("--reread is for an audit: write --pass audit, or leave it out")]
+    RereadWithoutAudit,
     /// AWS did not answer, or said no.
     #[error("aws: {0}")]
     Aws(PortError),
