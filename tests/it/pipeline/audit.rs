@@ -8,7 +8,7 @@ use ossferry_core::report::Report;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, ObjectRow, Ossferry};
 use ossferry_tests::fixtures::bytes_of;
-use ossferry_tests::oss::Oss;
+use ossferry_tests::oss::{Oss, TARGET_BUCKET};
 use ossferry_tests::s3::S3Bucket;
 use ossferry_tests::seaweedfs::SeaweedFs;
 
@@ -16,8 +16,8 @@ use super::{assert_target, count, run};
 
 const AUDIT: [&str; 6] = ["run", "--job", "job.toml", "--json", "--pass", "audit"];
 
-/// What the emulator may be asked for by an audit.
-const READS: [&str; 2] = ["HeadObject", "ListObjectsV2"];
+/// What the target may be asked for by an audit.
+const READS: [&str; 4] = ["GetBucketInfo", "GetBucketVersioning", "HeadObject", "ListObjectsV2"];
 
 /// Runs an audit, which must not have written anything at the target.
 async fn audit(ossferry: &Ossferry, oss: &Oss, more: &[&str], status: i32) -> Report {
@@ -25,7 +25,7 @@ async fn audit(ossferry: &Ossferry, oss: &Oss, more: &[&str], status: i32) -> Re
     oss.wire().take_seen();
     let report = ossferry.run(&[&AUDIT[..], more].concat()).await.expect(status).report();
     assert_eq!(report.check_law(), Ok(()), "{report:?}");
-    let seen = oss.wire().take_seen().into_iter().filter(|seen| seen.bucket == "moved");
+    let seen = oss.wire().take_seen().into_iter().filter(|seen| seen.bucket == TARGET_BUCKET);
     let others: Vec<_> = seen.filter(|seen| !READS.contains(&seen.operation)).collect();
     assert!(others.is_empty(), "an audit asked for {others:?}");
     assert!(before == oss.target().objects().await, "an audit changed an object");
