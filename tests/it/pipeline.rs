@@ -1,8 +1,10 @@
 //! The whole job by the built command: real sources, the emulator as target, every byte looked at.
 
+mod audit;
 mod folder;
 mod order;
 mod oss;
+mod restoring;
 mod seaweed;
 
 use std::collections::BTreeMap;

@@ -134,6 +134,9 @@ pub(crate) enum CommandError {
     /// `--since` for a pass that trusts no date.
     #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
     SinceWithout(PassKind),
+    /// `--reread` for a pass that reads by itself what it copies.
+    #[error("--reread is for an audit: write --pass audit, or leave it out")]
+    RereadWithoutAudit,
     /// The cloud of a stack did not answer, or said no.
     #[error("stack: {0}")]
     Cloud(PortError),

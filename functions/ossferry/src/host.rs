@@ -322,6 +322,7 @@ mod tests {
             began: Timestamp(0),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         };
         let status = |slices_unwalked, tasks| PassStatus {
@@ -330,6 +331,7 @@ mod tests {
             slices_unwalked,
             tasks_copying: 1,
             tasks_ended: 2,
+            restoring: 0,
         };
         for (status, is_unplanned, want) in [
             (status(3, 2), true, "start ossferry plan"),

@@ -112,7 +112,7 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Inspect(arguments) => inspect::print(&arguments, machine).await,
         Command::Report { job, format, pass, forecast } => {
             let asked = report::Asked { pass: pass.as_deref(), forecast: forecast.as_deref() };
-            report::print(&job.file, format, &asked, machine).await
+            return report::print(&job.file, format, &asked, machine).await;
         }
         Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ossferry_core::outcome::Outcome;
+use ossferry_core::report::ReportState;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Ledger, ObjectRecord};
 
@@ -23,13 +24,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) forecast: Option<&'a Path>,
 }
 
-/// Prints the totals of a pass, or a row for each of its objects.
+/// Prints the totals of a pass, or a row for each of its objects. Answers the exit status.
 pub(crate) async fn print(
     job_file: &Path,
     format: Format,
     asked: &Asked<'_>,
     machine: &Machine,
-) -> Result<(), CommandError> {
+) -> Result<u8, CommandError> {
     let job = read_job(job_file)?;
     let forecast = match asked.forecast {
         Some(_) if format != Format::Text => return Err(CommandError::ForecastBesideText),
@@ -39,13 +40,11 @@ pub(crate) async fn print(
     let (kept, _) = JobLedger::look(&job, job_file, machine).await?;
     let pass = kept.shown_pass(asked.pass).await?;
     let mut output = BufWriter::new(io::stdout());
-    if format == Format::Csv {
-        write_objects(&kept.ledger, &pass, &mut output).await?;
-    } else {
-        let report = report_of(&kept.ledger.status(&pass).await?, machine.now());
-        if format == Format::Json {
-            writeln!(output, "{}", json_line(&report))?;
-        } else {
+    let report = report_of(&kept.ledger.status(&pass).await?, machine.now());
+    match format {
+        Format::Csv => write_objects(&kept.ledger, &pass, &mut output).await?,
+        Format::Json => writeln!(output, "{}", json_line(&report))?,
+        Format::Text => {
             writeln!(output, "{report}")?;
             if let Some(hint) = left_behind(&report, job_file) {
                 writeln!(output, "{hint}")?;
@@ -56,7 +55,8 @@ pub(crate) async fn print(
         }
     }
     output.flush()?;
-    Ok(())
+    let differs = report.state == ReportState::Finished && report.unequal() > 0;
+    Ok(if differs { report.exit_status() } else { 0 })
 }
 
 fn read_forecast(path: &Path) -> Result<Forecast, CommandError> {
@@ -66,10 +66,11 @@ fn read_forecast(path: &Path) -> Result<Forecast, CommandError> {
         .map_err(|error| CommandError::NoForecast { path: path.to_owned(), error })
 }
 
-/// The first failed objects of a pass.
-pub(crate) async fn first_failures(
+/// The first objects of a pass with one of these outcomes.
+pub(crate) async fn first_of(
     ledger: &Ledger,
     pass: &PassRef,
+    outcomes: &[Outcome],
     objects_max: usize,
 ) -> Result<Vec<ObjectRecord>, CommandError> {
     let mut found = Vec::new();
@@ -77,18 +78,21 @@ pub(crate) async fn first_failures(
     while found.len() < objects_max
         && let Some((task, row)) = walk.next().await?
     {
-        if row.sum.of(Outcome::Failed) > 0 {
+        if outcomes.iter().any(|outcome| row.sum.of(*outcome) > 0) {
             let records = ledger.object_records(&task, &row).await?;
-            found.extend(records.into_iter().filter(has_failed));
+            let is_one = |record: &ObjectRecord| {
+                outcome_of(record).is_some_and(|outcome| outcomes.contains(&outcome))
+            };
+            found.extend(records.into_iter().filter(is_one));
         }
     }
     found.truncate(objects_max);
     Ok(found)
 }
 
-/// Whether every attempt at the object failed.
-fn has_failed(record: &ObjectRecord) -> bool {
-    record.result.as_ref().is_some_and(|result| result.outcome == Some(Outcome::Failed))
+/// What became of an object, if anything did.
+pub(crate) fn outcome_of(record: &ObjectRecord) -> Option<Outcome> {
+    record.result.as_ref().and_then(|result| result.outcome)
 }
 
 /// Why an object has the outcome it has.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ossferry_aliyun::SmqQueue;
 use ossferry_aws::SqsQueue;
+use ossferry_core::audit::Share;
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{Job, StateSpec};
 use ossferry_core::ports::{Queue, Table};
@@ -109,6 +110,7 @@ pub(crate) struct Trigger<'a> {
     pub(crate) pass: &'a PassId,
     pub(crate) kind: Option<PassKind>,
     pub(crate) since: Option<Timestamp>,
+    pub(crate) reread: Option<Share>,
 }
 
 /// What the planner made of a trigger.
@@ -200,6 +202,9 @@ impl Stack {
         let mut event = json!({ "job": trigger.job, "id": trigger.pass });
         if let Some(kind) = trigger.kind {
             event["pass"] = json!(kind);
+        }
+        if let Some(reread) = trigger.reread {
+            event["reread"] = json!(reread.to_string());
         }
         if let Some(since) = trigger.since {
             event["since"] = json!(since.to_string());

@@ -25,6 +25,7 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
         reason: row.reason.clone(),
         serial: is_serial(&row.definition),
         source_is_s3: is_s3(&row.definition),
+        restoring: status.restoring,
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),
@@ -61,6 +62,18 @@ pub(crate) fn left_behind(report: &Report, job_file: &Path) -> Option<String> {
         )
     })
 }
+
+/// What an audit tells of: everything but what it found equal.
+pub(crate) const UNEQUAL: [Outcome; 8] = [
+    Outcome::Missing,
+    Outcome::Different,
+    Outcome::NewerAtTarget,
+    Outcome::ExtraAtTarget,
+    Outcome::Changed,
+    Outcome::Gone,
+    Outcome::Unsupported,
+    Outcome::Failed,
+];
 
 /// The report as one line of JSON.
 pub(crate) fn json_line(report: &Report) -> String {

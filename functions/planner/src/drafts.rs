@@ -10,7 +10,7 @@ use ossferry_core::packing::{BatchLimits, Packed, Packer, Speed, Weight};
 use ossferry_core::sums::Walked;
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
-use ossferry_ledger::lists::{Action, Expected, PlannedObject, REASON_BYTES_MAX};
+use ossferry_ledger::lists::{Action, Audited, Expected, PlannedObject, REASON_BYTES_MAX};
 use ossferry_ledger::rows::{Progress, SliceRow, TaskKind};
 use ossferry_ledger::{Ledger, LedgerError};
 use tokio::time::Instant;
@@ -72,6 +72,7 @@ pub(crate) enum Passed {
 /// Packs planned objects into tasks, and knows which prefix of the walk they hold whole.
 pub(crate) struct Drafts {
     cuts: Cuts,
+    split_bytes: u64,
     packer: Packer<PlannedObject>,
     closed: Vec<Draft>,
     /// As far as keys were looked at.
@@ -93,6 +94,7 @@ impl Drafts {
         let now = Instant::now();
         Self {
             cuts,
+            split_bytes: limits.split_bytes,
             packer: Packer::new(limits, Speed::ASSUMED),
             closed: Vec::new(),
             whole: here.clone(),
@@ -118,7 +120,8 @@ impl Drafts {
 
     /// Puts an object into a task.
     pub(crate) fn plan(&mut self, object: PlannedObject) {
-        let (key, size, weight) = (object.key.clone(), object.size, weight_of(&object));
+        let (key, size, weight) =
+            (object.key.clone(), object.size, weight_of(&object, self.split_bytes));
         match self.packer.push(object, weight) {
             Some(Packed::Batch(batch)) => {
                 self.close(TaskKind::Batch, batch.items);
@@ -245,9 +248,12 @@ pub(crate) struct SliceWrite<'a> {
     pub(crate) window: u64,
 }
 
-fn weight_of(object: &PlannedObject) -> Weight {
+fn weight_of(object: &PlannedObject, split_bytes: u64) -> Weight {
     let (moved_bytes, reason) = match &object.action {
         Action::Copy { .. } => (Some(object.size), 0),
+        Action::Audit(Audited::Answers | Audited::Extra) => (Some(0), 0),
+        // What an audit reads is no upload, however large: it weighs as the largest object of a batch.
+        Action::Audit(Audited::Bytes) => (Some(object.size.min(split_bytes)), 0),
         Action::Record { reason, .. } => (None, reason.len().min(REASON_BYTES_MAX) * 3),
     };
     let expected = match &object.expected {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ossferry_core::audit::Share;
 use ossferry_core::compare::{Context, Past};
 use ossferry_core::job::{Encryption, Filter, Job};
 use ossferry_core::key::Key;
@@ -30,6 +31,8 @@ pub(crate) struct PassPlan {
     pub(crate) batch_limits: BatchLimits,
     /// Messages a slice may have out that are not settled.
     pub(crate) window: u64,
+    /// The share of keys whose bytes an audit reads again.
+    pub(crate) reread: Option<Share>,
 }
 
 impl PassPlan {
@@ -75,6 +78,7 @@ impl Planner {
             outstanding: self.ledger.outstanding_keys(&pass).await?,
             batch_limits: BatchLimits::of(&job.limits, row_bytes_max),
             window: u64::from(job.limits.window_tasks),
+            reread: row.reread_millionths,
             job,
             pass,
         });
@@ -94,6 +98,7 @@ impl Planner {
                 && !is_kms,
             source_reports_crc64_ecma: matches!(source.kind, "cos" | "oss"),
             t2: row.t2,
+            restores: job.source.restore().is_some(),
         }
     }
 }

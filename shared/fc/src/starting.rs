@@ -123,11 +123,12 @@ mod tests {
             began: Timestamp(0),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         };
         let mut totals = PassTotals { tasks, slices: 1, ..PassTotals::default() };
         totals.walked.planned_bytes = planned_bytes;
-        PassStatus { row, totals, slices_unwalked: 0, tasks_copying: 0, tasks_ended }
+        PassStatus { row, totals, slices_unwalked: 0, tasks_copying: 0, tasks_ended, restoring: 0 }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ossferry_core::outcome::Outcome;
 use crate::ids::{JobName, PassRef, SliceRef, TaskRef};
 use crate::ledger::{Ledger, LedgerError, Result};
 use crate::lists::{ObjectResult, PlannedObject};
-use crate::rows::{PassRow, PassState, PassTotals, SliceState, TaskRow, TaskState};
+use crate::rows::{PassKind, PassRow, PassState, PassTotals, SliceState, TaskRow, TaskState};
 use crate::settling::Branch;
 
 /// Task rows read at once.
@@ -30,6 +30,8 @@ pub struct PassStatus {
     pub tasks_copying: u64,
     /// Tasks that have ended.
     pub tasks_ended: u64,
+    /// Objects of batches that wait for the source to restore them.
+    pub restoring: u64,
 }
 
 /// A planned object and what became of it, if anything did.
@@ -97,6 +99,7 @@ impl Ledger {
             slices_unwalked: 0,
             tasks_copying: 0,
             tasks_ended: 0,
+            restoring: 0,
             row,
         };
         if let Some(totals) = &status.row.totals {
@@ -127,6 +130,7 @@ impl Ledger {
                     let tail = self.tasks(&id, slice.settled_seq + 1, told).await?;
                     for task in tail {
                         status.totals.sum.add(&task.sum);
+                        status.restoring += task.restoring;
                         status.tasks_copying += u64::from(task.state == TaskState::Copying);
                         status.tasks_ended += u64::from(task.state.is_final());
                     }
@@ -215,7 +219,8 @@ impl Ledger {
 
     /// Keys that earlier passes of a scope left outstanding: of every pass since the last finished
     /// one, that one included, and what each of those had inherited. `unattempted` as for
-    /// [`Ledger::unresolved_keys`].
+    /// [`Ledger::unresolved_keys`]. What an audit found is outstanding; it takes nothing off, and what
+    /// it did not come to look at is not its own.
     pub async fn outstanding_of(
         &self,
         job: &JobName,
@@ -228,8 +233,9 @@ impl Ledger {
                 continue;
             }
             let pass = PassRef { job: job.clone(), pass: index.pass };
-            keys.append(&mut self.unresolved_keys(&pass, unattempted).await?);
-            if index.state == PassState::Finished {
+            let is_audit = index.kind == PassKind::Audit;
+            keys.append(&mut self.unresolved_keys(&pass, unattempted && !is_audit).await?);
+            if index.state == PassState::Finished && !is_audit {
                 break;
             }
             keys.extend(self.outstanding_keys(&pass).await?);

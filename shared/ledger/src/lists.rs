@@ -13,8 +13,12 @@ use ossferry_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The version of lists that this code writes.
-pub const LIST_VERSION: u32 = 1;
+/// The newest version of lists that this code reads and writes.
+pub const LIST_VERSION: u32 = 2;
+
+/// The version of lists that know of no audit. They are still written where there is none, so that an
+/// older copier takes them; of an audit it must not copy anything.
+const BEFORE_AUDITS: u32 = 1;
 
 /// A reason longer than this is cut: a thousand failures must fit one row.
 pub const REASON_BYTES_MAX: usize = 240;
@@ -48,6 +52,21 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// Compare it at both ends, and write at neither.
+    Audit(Audited),
+}
+
+/// What an audit is to compare. Names are stored: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Audited {
+    /// What both ends say of it.
+    Answers,
+    /// Also the bytes, read again at the source.
+    Bytes,
+    /// Only the target listed the key; it is spelled as the source's, and size and `ETag` are the
+    /// target's.
+    Extra,
 }
 
 /// One object of a task, as listed.
@@ -80,7 +99,7 @@ pub struct ObjectResult {
     pub proof: Option<Grade>,
     /// Of the bytes at the target.
     pub crc64_ecma: Option<u64>,
-    /// Bytes copied.
+    /// Bytes copied, or read again by an audit.
     pub bytes: u64,
     /// Of the source's object that was copied.
     pub source_etag: Option<ETag>,
@@ -91,7 +110,7 @@ pub struct ObjectResult {
 }
 
 impl ObjectResult {
-    /// The result without proof: for every outcome but `copied` and `unchanged`.
+    /// The result without proof: for every outcome but `copied`, `unchanged` and `equal`.
     pub fn plain(index: u32, outcome: Outcome, reason: impl Into<String>) -> Self {
         let reason = cut(reason.into());
         Self { index, outcome: Some(outcome), reason: Some(reason), ..Self::default() }
@@ -119,12 +138,12 @@ pub enum ListError {
     #[error("damaged list: {0}")]
     Damaged(String),
     /// A newer planner wrote it.
-    #[error("list of version {0}, this reads version {LIST_VERSION}")]
+    #[error("list of version {0}, this reads up to version {LIST_VERSION}")]
     Version(u32),
 }
 
 // key, size, etag, last modified, storage class, expected target etag ("" absent, null unknown),
-// 0 copy / 1 copy if absent / [outcome, reason]
+// 0 copy / 1 copy if absent / [outcome, reason] / what an audit compares (from version 2)
 type ObjectTuple<'a> = (
     std::borrow::Cow<'a, str>,
     u64,
@@ -140,6 +159,7 @@ type ObjectTuple<'a> = (
 enum ActionTuple<'a> {
     Copy(u8),
     Record(Outcome, std::borrow::Cow<'a, str>),
+    Audit(Audited),
 }
 
 // index, outcome, grade, crc64_ecma, bytes, source etag, target etag, reason
@@ -172,6 +192,7 @@ fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
             Action::Record { outcome, reason } => {
                 ActionTuple::Record(*outcome, cut(reason.clone()).into())
             }
+            Action::Audit(audited) => ActionTuple::Audit(*audited),
         },
     )
 }
@@ -179,7 +200,8 @@ fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
 /// Spells a task's objects.
 pub fn encode_objects(objects: &[PlannedObject]) -> Bytes {
     let tuples: Vec<_> = objects.iter().map(object_tuple).collect();
-    compress(&(LIST_VERSION, tuples))
+    let is_of_audit = objects.iter().any(|object| matches!(object.action, Action::Audit(_)));
+    compress(&(version(is_of_audit), tuples))
 }
 
 /// Reads a task's objects.
@@ -203,6 +225,7 @@ pub fn decode_objects(blob: &[u8]) -> Result<Vec<PlannedObject>, ListError> {
                 ActionTuple::Record(outcome, reason) => {
                     Action::Record { outcome, reason: reason.into_owned() }
                 }
+                ActionTuple::Audit(audited) => Action::Audit(audited),
             },
         }
     });
@@ -242,7 +265,12 @@ pub fn encode_results(results: &[ObjectResult]) -> Bytes {
             )
         })
         .collect();
-    compress(&(LIST_VERSION, tuples))
+    let is_finding = |result: &ObjectResult| result.outcome.is_some_and(Outcome::is_finding);
+    compress(&(version(results.iter().any(is_finding)), tuples))
+}
+
+fn version(is_of_audit: bool) -> u32 {
+    if is_of_audit { LIST_VERSION } else { BEFORE_AUDITS }
 }
 
 /// Reads what became of a task's objects.
@@ -257,7 +285,7 @@ pub fn decode_results(blob: &[u8]) -> Result<Vec<ObjectResult>, ListError> {
 
 /// Spells a sorted list of keys.
 pub fn encode_keys(keys: &[Key]) -> Bytes {
-    compress(&(LIST_VERSION, keys))
+    compress(&(BEFORE_AUDITS, keys))
 }
 
 /// Reads a sorted list of keys.
@@ -281,108 +309,11 @@ fn decompress<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, ListError> {
     let mut stream = serde_json::Deserializer::from_slice(&json);
     let (version, entries): (u32, serde_json::Value) =
         Deserialize::deserialize(&mut stream).map_err(|cause| damaged(&cause))?;
-    if version != LIST_VERSION {
+    if !(BEFORE_AUDITS..=LIST_VERSION).contains(&version) {
         return Err(ListError::Version(version));
     }
     serde_json::from_value(entries).map_err(|cause| damaged(&cause))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn object(key: Vec<u8>, size: u64, action: Action) -> PlannedObject {
-        PlannedObject {
-            key: Key::new(key),
-            size,
-            etag: Some(ETag::new("e")),
-            last_modified: Some(Timestamp(-1)),
-            storage_class: Some("STANDARD".to_owned()),
-            expected: Expected::Present(ETag::new("t")),
-            action,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_objects_are_read_back(keys: Vec<Vec<u8>>, size: u64, forbid_overwrite: bool) {
-            let action = Action::Copy { forbid_overwrite };
-            let objects: Vec<_> =
-                keys.into_iter().map(|key| object(key, size, action.clone())).collect();
-            prop_assert_eq!(decode_objects(&encode_objects(&objects)).unwrap(), objects);
-        }
-    }
-
-    #[test]
-    fn every_shape_of_object_and_result_is_read_back() {
-        let reason = "the key begins with /".to_owned();
-        let record = Action::Record { outcome: Outcome::Unsupported, reason };
-        let mut objects = vec![object(b"/x".to_vec(), 0, record)];
-        for expected in [Expected::Unknown, Expected::Absent] {
-            let copy = Action::Copy { forbid_overwrite: true };
-            objects.push(PlannedObject {
-                etag: None,
-                last_modified: None,
-                storage_class: None,
-                expected,
-                ..object(vec![0xff, b'%'], u64::MAX, copy)
-            });
-        }
-        assert_eq!(decode_objects(&encode_objects(&objects)).unwrap(), objects);
-
-        let results = vec![
-            ObjectResult::plain(7, Outcome::Failed, "put: AccessDenied"),
-            ObjectResult {
-                index: 8,
-                outcome: Some(Outcome::Copied),
-                proof: Some(Grade::A),
-                crc64_ecma: Some(u64::MAX),
-                bytes: 9,
-                source_etag: Some(ETag::new("s")),
-                target_etag: Some(ETag::new("t")),
-                reason: None,
-            },
-        ];
-        assert_eq!(decode_results(&encode_results(&results)).unwrap(), results);
-        let keys = vec![Key::from("a"), Key::new(vec![0xff])];
-        assert_eq!(decode_keys(&encode_keys(&keys)).unwrap(), keys);
-    }
-
-    #[test]
-    fn damage_and_newer_versions_are_named() {
-        assert!(matches!(decode_objects(b"nonsense"), Err(ListError::Damaged(_))));
-        let newer = compress(&(2, Vec::<u8>::new()));
-        assert!(matches!(decode_results(&newer), Err(ListError::Version(2))));
-    }
-
-    #[test]
-    fn any_failures_of_the_longest_task_fit_a_row() {
-        // As many as a list of the shortest keys holds, each with a cause of its own.
-        let mut state = 1_u32;
-        let mut noise = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from(b' ' + u8::try_from((state >> 16) % 94).unwrap())
-        };
-        let results: Vec<_> = (0..5_000)
-            .map(|index| {
-                let reason: String = (0..REASON_BYTES_MAX).map(|_| noise()).collect();
-                ObjectResult::plain(index, Outcome::Failed, reason)
-            })
-            .collect();
-        let bytes_max = 350_000;
-        assert!(encode_results(&results).len() > bytes_max);
-        let blob = encode_results_within(&results, bytes_max);
-        assert!(blob.len() <= bytes_max);
-        let read = decode_results(&blob).unwrap();
-        assert_eq!(read.len(), results.len());
-        assert!(read.iter().all(|result| result.outcome == Some(Outcome::Failed)));
-        assert!(read[0].reason.as_ref().is_some_and(|reason| reason.len() > 40));
-    }
-
-    #[test]
-    fn a_long_reason_is_cut_at_a_character() {
-        let result = ObjectResult::plain(0, Outcome::Failed, "é".repeat(200));
-        assert_eq!(result.reason.unwrap().chars().count(), REASON_BYTES_MAX / 2 + 1);
-    }
-}
+mod tests;

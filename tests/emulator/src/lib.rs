@@ -30,6 +30,7 @@ mod objects;
 mod operation;
 mod range;
 mod request;
+mod restore;
 mod server;
 mod storage;
 mod storage_class;
