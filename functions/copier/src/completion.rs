@@ -2,6 +2,7 @@
 
 use ossferry_core::compare::{PROVENANCE_NAME, provenance_of};
 use ossferry_core::error::{Conclusion, ErrorKind};
+use ossferry_core::job::Overwrite;
 use ossferry_core::key::Key;
 use ossferry_core::layout::PartLayout;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo};
@@ -11,7 +12,7 @@ use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
-use ossferry_ledger::lists::{Action, Expected, PlannedObject};
+use ossferry_ledger::lists::{Action, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, AtTarget, Found, PartResult, TaskRow, UploadRow};
 use ossferry_ledger::{Handled, LedgerError};
 
@@ -232,12 +233,8 @@ impl<'a> Completion<'a> {
             return Ok(None);
         }
         let Some(found) = self.head().await? else { return Ok(None) };
-        let is_expected = matches!(
-            (&self.planned.expected, &found.etag),
-            (Expected::Present(expected), Some(etag)) if expected == etag
-        );
-        let is_since_t2 = self.work.is_since_t2(found.last_modified);
-        Ok((is_forbidden || (is_since_t2 && !is_expected)).then_some(found))
+        let is_theirs = self.work.may_be_the_applications(&found, &self.planned.expected);
+        Ok((is_forbidden || is_theirs).then_some(found))
     }
 
     /// Something is under the key that must not be overwritten: our own object, or another.
@@ -245,8 +242,16 @@ impl<'a> Completion<'a> {
         if let Some(verified) = self.same(&found)? {
             return self.adopt(verified, found).await;
         }
+        if found.mirrored && self.work.pass.t2.is_some() && self.may_overwrite() {
+            let reason = "the mirror rule fetched older bytes meanwhile";
+            return Ok(self.conclude(Outcome::Deferred, reason).await?);
+        }
         let reason = "the target holds an object of its own under the key";
         Ok(self.conclude(Outcome::Kept, reason).await?)
+    }
+
+    fn may_overwrite(&self) -> bool {
+        self.work.job.policy.overwrite != Some(Overwrite::Never)
     }
 
     async fn head(&self) -> Result<Option<ObjectInfo>, Trouble> {

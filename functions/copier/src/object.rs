@@ -4,13 +4,13 @@ use futures::StreamExt;
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
 use ossferry_core::error::Conclusion;
-use ossferry_core::job::Encryption;
+use ossferry_core::job::{Encryption, Overwrite};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{ObjectBody, OpenObject};
 use ossferry_core::proof::{Held, Streamed, Verified, check};
-use ossferry_ledger::lists::{Expected, ObjectResult, PlannedObject};
+use ossferry_ledger::lists::{ObjectResult, PlannedObject};
 
 use crate::doubt::Doubt;
 use crate::proof::{digests_of_put, same_bytes};
@@ -246,7 +246,10 @@ impl ObjectCopy<'_> {
         let comparable = self.session.etags_are_comparable();
         let etag = self.pin.as_ref().map(|pin| &pin.etag);
         // An ETag in the form of an MD5 without being one (KMS) would tell a later pass nothing true.
-        let is_needed = needs_provenance(comparable, etag, false) || info.digests.md5.is_none();
+        // After T2 the mark tells our copies from what the application writes.
+        let is_needed = needs_provenance(comparable, etag, false)
+            || info.digests.md5.is_none()
+            || self.work.pass.t2.is_some();
         let provenance = is_needed.then(|| self.provenance());
         let mut carried = carry(&self.work.job, info, provenance);
         carried.options.content_md5 = info.digests.md5;
@@ -278,12 +281,8 @@ impl ObjectCopy<'_> {
         }
         let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
         let Some(found) = found else { return Ok(false) };
-        let is_expected = matches!(
-            (&self.object.expected, &found.etag),
-            (Expected::Present(expected), Some(etag)) if expected == etag
-        );
-        let is_since_t2 = self.work.is_since_t2(found.last_modified);
-        Ok(self.forbid_overwrite || (is_since_t2 && !is_expected))
+        let is_theirs = self.work.may_be_the_applications(&found, &self.object.expected);
+        Ok(self.forbid_overwrite || is_theirs)
     }
 
     /// Something is under the key that must not be overwritten: the bytes that belong there, by a PUT
@@ -310,10 +309,22 @@ impl ObjectCopy<'_> {
                 return Ok(result);
             }
         }
+        if self.gives_way(&found) {
+            (self.step, self.forbid_overwrite) = (Step::Copy, false);
+            return Err(Trouble::bad_target("head: the mirror rule fetched older bytes meanwhile"));
+        }
         let reason = "the target holds an object of its own under the key";
         let mut kept = ObjectResult::plain(self.index, Outcome::Kept, reason);
         kept.target_etag = found.etag;
         Ok(kept)
+    }
+
+    /// Whether what forbade the PUT is a copy that the mirror rule fetched since the object was planned,
+    /// of bytes that the source has written over: nobody's own.
+    fn gives_way(&self, found: &ObjectInfo) -> bool {
+        let is_after_t2 = self.work.pass.t2.is_some();
+        let may_overwrite = self.work.job.policy.overwrite != Some(Overwrite::Never);
+        is_after_t2 && may_overwrite && self.forbid_overwrite && found.mirrored
     }
 
     /// Reads the object for its digests alone.
