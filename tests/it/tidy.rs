@@ -23,7 +23,7 @@ const MAY_DEPEND: [(&str, &[&str]); 16] = [
     ("shared/lambda", &["ossferry-aws", "ossferry-core", "ossferry-ends", "ossferry-ledger"]),
     ("functions/planner", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
     ("functions/copier", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
-    ("tests/emulator", &["ossferry-aliyun", "ossferry-core"]),
+    ("tests/emulator", &["ossferry-aliyun", "ossferry-aws", "ossferry-core", "ossferry-http"]),
     (
         "tests/smq-tablestore-emulator",
         &["oss-emulator", "ossferry-aliyun", "ossferry-core", "ossferry-http"],
