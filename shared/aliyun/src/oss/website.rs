@@ -139,9 +139,7 @@ impl Website {
         if self.rule_count() >= ROUTING_RULES_MAX {
             return Err(WebsiteRefusal::Full);
         }
-        if let Some(secret) = self.rules().find(|rule| rule.holds(SECRET)) {
-            return Err(WebsiteRefusal::HoldsSecret { number: number_of(secret) });
-        }
+        self.check_secrets()?;
         if let Some(other) = self.rules().find(|other| rule.is_shadowed_by(other)) {
             let prefix = rule::prefix_of(other);
             return Err(WebsiteRefusal::Shadowed { number: number_of(other), prefix });
@@ -154,6 +152,12 @@ impl Website {
         let rule = Node::Element(rule.element(number));
         self.change_rules(|rules| rules.push(rule));
         Ok(number)
+    }
+
+    /// Refuses where a rule holds a secret: written again, it would be the mask that was shown.
+    pub fn check_secrets(&self) -> Result<(), WebsiteRefusal> {
+        let secret = self.rules().find(|rule| rule.holds(SECRET));
+        secret.map_or(Ok(()), |rule| Err(WebsiteRefusal::HoldsSecret { number: number_of(rule) }))
     }
 
     /// Takes the mirror rule of that number and address out. `false`: it is not there.

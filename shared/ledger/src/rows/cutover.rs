@@ -55,6 +55,8 @@ impl TypedRow for CutoverRow {}
 /// A step that was seen done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CutoverStep {
+    /// Another number is asked for, before the switch.
+    DeltaMax(u64),
     /// This pass copied few enough objects.
     CaughtUp(PassId),
     /// The application is switched, by the target's clock.
@@ -94,6 +96,7 @@ impl CutoverRow {
     pub fn note(&self, step: &CutoverStep) -> Change<Self, ()> {
         let mut row = self.clone();
         match step {
+            CutoverStep::DeltaMax(delta_max) => row.delta_max = *delta_max,
             CutoverStep::CaughtUp(pass) => row.caught_up = Some(pass.clone()),
             CutoverStep::Switched(until) => first(&mut row.switched_until, until),
             CutoverStep::Drained(pass) => first(&mut row.drained, pass),
