@@ -19,7 +19,7 @@ use ossferry_ledger::{Handled, LedgerError};
 use crate::complete::end_of;
 use crate::copier::CopyError;
 use crate::giving_up::LargeObject;
-use crate::object::Tries;
+use crate::object::{DELETED, Tries};
 use crate::proof::{prove_parts, same_bytes, streamed_of};
 use crate::reaction::{Reaction, Trouble, reaction};
 use crate::session::{PassWork, Session};
@@ -27,6 +27,16 @@ use crate::session::{PassWork, Session};
 /// Attempts at an object whose parts do not agree, or whose upload vanishes, before it is failed. The
 /// opener counts as many; only here the cause is known.
 const ATTEMPTS_MAX: usize = 3;
+
+/// What stands under the key right before the upload is put together.
+enum Place {
+    /// What may be written over, or nothing.
+    Free,
+    /// What must be looked at.
+    Taken(ObjectInfo),
+    /// Nothing any more: the application deleted what was to be written over.
+    Deleted,
+}
 
 /// Why a completion did not come to its end.
 enum Halt {
@@ -158,8 +168,10 @@ impl<'a> Completion<'a> {
                 return self.retake(AbortReason::Mismatch, &refused.to_string()).await;
             }
         };
-        if let Some(found) = self.taken_at_target().await? {
-            return self.judge(found).await;
+        match self.taken_at_target().await? {
+            Place::Free => {}
+            Place::Taken(found) => return self.judge(found).await,
+            Place::Deleted => return Ok(self.conclude(Outcome::Kept, DELETED).await?),
         }
         let options = PutOptions {
             forbid_overwrite: self.planned.action == Action::Copy { forbid_overwrite: true },
@@ -227,14 +239,17 @@ impl<'a> Completion<'a> {
     }
 
     /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.
-    async fn taken_at_target(&self) -> Result<Option<ObjectInfo>, Trouble> {
+    async fn taken_at_target(&self) -> Result<Place, Trouble> {
         let is_forbidden = self.planned.action == Action::Copy { forbid_overwrite: true };
         if !self.session.looks_before_writing(self.work, is_forbidden) {
-            return Ok(None);
+            return Ok(Place::Free);
         }
-        let Some(found) = self.head().await? else { return Ok(None) };
+        let Some(found) = self.head().await? else {
+            let is_deleted = self.work.was_deleted_since_planned(&self.planned.expected);
+            return Ok(if is_deleted { Place::Deleted } else { Place::Free });
+        };
         let is_theirs = self.work.may_be_the_applications(&found, &self.planned.expected);
-        Ok((is_forbidden || is_theirs).then_some(found))
+        Ok(if is_forbidden || is_theirs { Place::Taken(found) } else { Place::Free })
     }
 
     /// Something is under the key that must not be overwritten: our own object, or another.

@@ -42,6 +42,20 @@ pub(crate) struct Tries {
     changes: u32,
 }
 
+/// Why an object that was planned to be written over is not.
+pub(crate) const DELETED: &str = "the application deleted the target's object";
+
+/// What stands under the key right before it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// What may be written over, or nothing.
+    Free,
+    /// An object that must be looked at.
+    Taken,
+    /// Nothing any more: the application deleted what was to be written over.
+    Deleted,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
     /// Ask the source what the object is now.
@@ -213,9 +227,15 @@ impl ObjectCopy<'_> {
     async fn copy_once(&mut self) -> Result<Option<ObjectResult>, Trouble> {
         let OpenObject { info, body } = self.open().await?;
         // After the GET and right before the PUT, so that the window between is one request.
-        if self.is_taken_at_target().await? {
-            self.step = Step::Look;
-            return Ok(None);
+        match self.look_before_writing().await? {
+            Place::Free => {}
+            Place::Taken => {
+                self.step = Step::Look;
+                return Ok(None);
+            }
+            Place::Deleted => {
+                return Ok(Some(ObjectResult::plain(self.index, Outcome::Kept, DELETED)));
+            }
         }
         let carried = self.carried(&info);
         let options = &carried.options;
@@ -275,14 +295,19 @@ impl ObjectCopy<'_> {
 
     /// Whether the target's object may be one that the application wrote there, after T2 or where
     /// overwriting is forbidden and a versioned bucket would do it all the same.
-    async fn is_taken_at_target(&self) -> Result<bool, Trouble> {
+    async fn look_before_writing(&self) -> Result<Place, Trouble> {
         if !self.session.looks_before_writing(self.work, self.forbid_overwrite) {
-            return Ok(false);
+            return Ok(Place::Free);
         }
         let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
-        let Some(found) = found else { return Ok(false) };
+        let Some(found) = found else {
+            let is_deleted = self.work.was_deleted_since_planned(&self.object.expected);
+            // A PUT of ours may have been cut off: nothing says that it was there.
+            let is_deleted = is_deleted && !self.may_be_ours;
+            return Ok(if is_deleted { Place::Deleted } else { Place::Free });
+        };
         let is_theirs = self.work.may_be_the_applications(&found, &self.object.expected);
-        Ok(self.forbid_overwrite || is_theirs)
+        Ok(if self.forbid_overwrite || is_theirs { Place::Taken } else { Place::Free })
     }
 
     /// Something is under the key that must not be overwritten: the bytes that belong there, by a PUT

@@ -58,6 +58,11 @@ impl PassWork {
         self.pass.t2.is_some_and(is_since) && !is_ours_since_t2(found, expected)
     }
 
+    /// Whether the application deleted what stood under a key when it was planned, where nothing does now.
+    pub(crate) fn was_deleted_since_planned(&self, expected: &Expected) -> bool {
+        self.pass.t2.is_some() && matches!(expected, Expected::Present(_))
+    }
+
     /// How much may be at work at once, after so many claims in vain: each time a quarter. What is too
     /// much for all may be enough for a few.
     pub(crate) fn load(&self, fruitless: u64) -> Load {

@@ -27,6 +27,8 @@ pub(crate) const LIMITS: &[&str] = &[
     "what it fetched once is not fetched again: a pass brings what the source changed since",
     "an object that the application deletes at the target comes back with the next GET of it, while the \
      rule is on",
+    "an object that is fetched, and deleted at the target before a pass has copied it, comes back with the \
+     next pass: nothing tells that it was deleted",
     "keys that the job's filter leaves out are served too: a rule knows prefixes only",
     "2,000 requests a second and 2 Gbit/s in regions of mainland China and Hong Kong, 1,000 and \
      1 Gbit/s elsewhere; beyond that reads fail with 424. Alibaba Cloud raises it on request",

@@ -8,7 +8,7 @@ use ossferry_core::crc::{crc64_ecma, crc64_nvme};
 use ossferry_core::error::ErrorKind;
 use ossferry_core::job::Encryption;
 use ossferry_core::meter::OperationCounts;
-use ossferry_core::object::{Digests, ObjectInfo};
+use ossferry_core::object::{Digests, ETag, ObjectInfo};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::proof::Grade;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
@@ -295,6 +295,17 @@ async fn after_the_switch_what_the_application_wrote_is_kept() {
     bench.target.script("PutObject", [Goes::Lost]);
     let result = outcome_of(&bench, object).await;
     assert_eq!(result.outcome, Some(Outcome::Copied), "the lost PUT was ours: {result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_application_deleted_since_it_was_planned_is_not_brought_back() {
+    for (t2, outcome) in [(Some(Duration::ZERO), Outcome::Kept), (None, Outcome::Copied)] {
+        let bench = Bench::with(|_| {}, t2).await;
+        let object = replacing("a", &bench.source.put("a", "some text"), &ETag::new("deleted"));
+        let result = outcome_of(&bench, object).await;
+        assert_eq!(result.outcome, Some(outcome), "{result:?}");
+        assert_eq!(bench.target.object("to/a").is_some(), t2.is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]

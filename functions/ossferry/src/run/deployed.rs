@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::job::Job;
-use ossferry_core::report::Report;
+use ossferry_core::report::{Report, ReportState};
 use ossferry_ledger::PassStatus;
 use ossferry_ledger::ids::{PassId, PassRef};
 use ossferry_ledger::rows::PassState;
@@ -60,14 +60,9 @@ pub(super) async fn run(
     machine: &Machine,
 ) -> Result<u8, CommandError> {
     refuse_limits(arguments.work)?;
-    let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;
     let (kept, stack) = open(job, asked.job_file, machine).await?;
-    let begun = trigger(&kept, &stack, job, &arguments.pass, asked, machine).await?;
-    eprintln!("{}", begun.sentence);
-    let pass = kept.pass(begun.pass);
-    let status = watch(&kept, &pass, &interrupts, machine).await?;
-    let report = report_of(&status, machine.now());
-    if !status.row.state.is_final() {
+    let (pass, report) = to_end(&kept, &stack, job, &arguments.pass, asked, machine).await?;
+    if report.state == ReportState::Open {
         eprintln!(
             "interrupted; the functions go on. watch them with: {} --watch, or end the pass with: {}",
             asked.line("status"),
@@ -94,7 +89,8 @@ pub(super) fn refuse_limits(work: WorkArguments) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Asks for a pass, or finds the one that runs, and watches it to its end. `None`: somebody interrupted.
+/// Asks for a pass, or finds the one that runs, and watches it to its end. One that is still open was
+/// left to its functions: somebody interrupted.
 pub(super) async fn to_end(
     kept: &JobLedger,
     stack: &AwsStack,
@@ -102,14 +98,13 @@ pub(super) async fn to_end(
     arguments: &PassArguments,
     asked: &Asked<'_>,
     machine: &Machine,
-) -> Result<Option<(PassRef, Report)>, CommandError> {
+) -> Result<(PassRef, Report), CommandError> {
     let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;
     let begun = trigger(kept, stack, job, arguments, asked, machine).await?;
     eprintln!("{}", begun.sentence);
     let pass = kept.pass(begun.pass);
     let status = watch(kept, &pass, &interrupts, machine).await?;
-    let report = report_of(&status, machine.now());
-    Ok(status.row.state.is_final().then_some((pass, report)))
+    Ok((pass, report_of(&status, machine.now())))
 }
 
 /// Refuses while functions of a pass that ended early may hold work.

@@ -1,7 +1,7 @@
 //! Passes one after another, wherever they are worked on: by this process, or by a stack's functions.
 
 use ossferry_core::job::{Job, StateSpec};
-use ossferry_core::report::Report;
+use ossferry_core::report::{Report, ReportState};
 use ossferry_ledger::ids::PassRef;
 
 use super::{Asked, Crew, Ending, begin, deployed, operate, wait_for_predecessors};
@@ -72,7 +72,8 @@ impl Workers {
                 }
             }
             Self::Stack { kept, stack, job } => {
-                deployed::to_end(kept, stack, job, &arguments, asked, machine).await
+                let ended = deployed::to_end(kept, stack, job, &arguments, asked, machine).await?;
+                Ok(Some(ended).filter(|(_, report)| report.state != ReportState::Open))
             }
         }
     }
