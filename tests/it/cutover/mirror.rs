@@ -23,7 +23,7 @@ async fn job_with_a_ledger(objects: usize) -> (Oss, Ossferry, ossferry_tests::s3
         bucket.put(&key, bytes_of(&key, 0, 50)).await;
     }
     let ossferry = Ossferry::new(&JobFile::from_s3(&bucket, &oss));
-    ossferry.run(&["run", "--job", "job.toml", "--json"]).await.expect(0);
+    let _ = ossferry.run(&["run", "--job", "job.toml", "--json"]).await.expect(0);
     (oss, ossferry, bucket)
 }
 
@@ -56,8 +56,8 @@ async fn a_missing_key_is_fetched_from_a_private_source_and_the_bucket_is_put_ba
         assert!(stored.mirrored);
         assert_eq!(target.get(&Key::from("nowhere")).await.0.as_u16(), 404);
 
-        mirror(&ossferry, &["off"]).await.expect(0);
-        mirror(&ossferry, &["off"]).await.expect(0);
+        let _ = mirror(&ossferry, &["off"]).await.expect(0);
+        let _ = mirror(&ossferry, &["off"]).await.expect(0);
         assert_eq!(target.website().await.as_deref(), before);
         target.delete(&key).await;
         assert_eq!(target.get(&key).await.0.as_u16(), 404, "the rule is off");
@@ -73,7 +73,7 @@ async fn what_somebody_else_changed_meanwhile_is_never_written_over() {
     let target = oss.target();
     let on = ["on", "--yes", "--mirror-auth", "key"];
     target.set_website(Some(OTHERS)).await;
-    mirror(&ossferry, &on).await.expect(0);
+    let _ = mirror(&ossferry, &on).await.expect(0);
     let website = target.website().await.unwrap();
     // The secret is shown masked; whoever edits the document in the console keeps theirs.
     let changed = website.replace("index.html", "start.html");
@@ -83,7 +83,7 @@ async fn what_somebody_else_changed_meanwhile_is_never_written_over() {
     assert!(refused.stderr.contains("--rule-only"), "{}", refused.stderr);
     let status = mirror(&ossferry, &["status"]).await.expect(0).json();
     assert_eq!((&status["in_bucket"], &status["changed_since"]), (&true.into(), &true.into()));
-    mirror(&ossferry, &["off", "--rule-only"]).await.expect(0);
+    let _ = mirror(&ossferry, &["off", "--rule-only"]).await.expect(0);
     let left = target.website().await.unwrap();
     assert_eq!(left, OTHERS.replace("index.html", "start.html"));
 }

@@ -43,19 +43,19 @@ async fn the_mirror_rule_stays_until_the_audit_has_passed() {
     let refused = ossferry.run(&off).await.expect(1);
     assert!(refused.stderr.contains("has not passed its audit"), "{}", refused.stderr);
     assert!(oss.target().website().await.is_some());
-    ossferry.run(&[&off[..], &["--despite-cutover"]].concat()).await.expect(0);
+    let _ = ossferry.run(&[&off[..], &["--despite-cutover"]].concat()).await.expect(0);
     assert_eq!(oss.target().website().await, None);
     // Whoever goes on has it on again until the audit, and off at the end.
     let certificate = cutover(&ossferry, &[&["--switched"][..], &public].concat()).await.expect(0);
     assert_eq!(certificate.json()["mirror"], "wanted");
     assert_eq!(oss.target().website().await, None);
-    ossferry.run(&off).await.expect(0);
+    let _ = ossferry.run(&off).await.expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_changes_faster_than_it_is_copied_is_not_switched() {
     let (oss, ossferry) = small_job(3).await;
-    ossferry.run(&["run", "--job", "job.toml"]).await.expect(0);
+    let _ = ossferry.run(&["run", "--job", "job.toml"]).await.expect(0);
     let (origin, stop) = (oss.origin(), std::sync::atomic::AtomicBool::new(false));
     let writes = async {
         let mut version = 1;
