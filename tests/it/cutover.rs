@@ -3,6 +3,7 @@
 mod live;
 mod mirror;
 mod refusing;
+mod resuming;
 mod switched;
 
 use ossferry_core::key::Key;

@@ -33,7 +33,7 @@ enum Place {
     /// What may be written over, or nothing.
     Free,
     /// What must be looked at.
-    Taken(ObjectInfo),
+    Taken(Box<ObjectInfo>),
     /// Nothing any more: the application deleted what was to be written over.
     Deleted,
 }
@@ -170,7 +170,7 @@ impl<'a> Completion<'a> {
         };
         match self.taken_at_target().await? {
             Place::Free => {}
-            Place::Taken(found) => return self.judge(found).await,
+            Place::Taken(found) => return self.judge(*found).await,
             Place::Deleted => return Ok(self.conclude(Outcome::Kept, DELETED).await?),
         }
         let options = PutOptions {
@@ -249,7 +249,7 @@ impl<'a> Completion<'a> {
             return Ok(if is_deleted { Place::Deleted } else { Place::Free });
         };
         let is_theirs = self.work.may_be_the_applications(&found, &self.planned.expected);
-        Ok(if is_forbidden || is_theirs { Place::Taken(found) } else { Place::Free })
+        Ok(if is_forbidden || is_theirs { Place::Taken(Box::new(found)) } else { Place::Free })
     }
 
     /// Something is under the key that must not be overwritten: our own object, or another.

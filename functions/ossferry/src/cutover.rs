@@ -51,7 +51,8 @@ enum Flow {
 #[derive(Serialize)]
 struct Waiting<'a> {
     job: &'a str,
-    waiting_for: &'static str,
+    #[serde(rename = "waiting_for")]
+    what: &'static str,
     t2: String,
     next: String,
 }
@@ -83,7 +84,7 @@ pub(crate) async fn cutover(
     let mut cutover =
         Cutover { job, arguments, asked, machine, workers, client, interrupts, rounds: 0 };
     let row = cutover.begin().await?;
-    if arguments.switched && cutover.facts(&row).await?.t2.is_none() {
+    if arguments.switch.switched && cutover.facts(&row).await?.t2.is_none() {
         return Err(CutoverRefusal::SwitchedTooEarly.into());
     }
     cutover.walk().await
@@ -103,20 +104,13 @@ impl Cutover<'_> {
     async fn begin(&self) -> Result<CutoverRow, CommandError> {
         let (kept, scope_hash) = (self.kept(), self.job.scope_hash());
         let asked_delta = self.arguments.delta_max;
-        let mut row = match kept.ledger.cutover(&kept.job).await? {
-            Some(row) => row,
-            None => {
-                let mirror = if self.arguments.no_mirror {
-                    MirrorWish::Without
-                } else {
-                    // What the rule lacks is better said before days of copying.
-                    rule_of(self.job, &self.arguments.origin, self.machine).await?;
-                    MirrorWish::Wanted
-                };
-                let (delta_max, now) = (asked_delta.unwrap_or(DELTA_MAX), kept.ledger.now());
-                let row = CutoverRow::new(scope_hash.clone(), delta_max, mirror, now);
-                kept.ledger.begin_cutover(&kept.job, &row).await?
-            }
+        let mut row = if let Some(row) = kept.ledger.cutover(&kept.job).await? {
+            row
+        } else {
+            let mirror = self.mirror_wish().await?;
+            let (delta_max, now) = (asked_delta.unwrap_or(DELTA_MAX), kept.ledger.now());
+            let row = CutoverRow::new(scope_hash.clone(), delta_max, mirror, now);
+            kept.ledger.begin_cutover(&kept.job, &row).await?
         };
         if row.scope_hash != scope_hash {
             return Err(CutoverRefusal::ScopeDiffers(self.job.name.clone()).into());
@@ -125,6 +119,15 @@ impl Cutover<'_> {
             row = self.note(&CutoverStep::DeltaMax(delta_max)).await?;
         }
         Ok(row)
+    }
+
+    async fn mirror_wish(&self) -> Result<MirrorWish, CommandError> {
+        if self.arguments.no_mirror {
+            return Ok(MirrorWish::Without);
+        }
+        // What the rule lacks is better said before days of copying.
+        rule_of(self.job, &self.arguments.origin, self.machine).await?;
+        Ok(MirrorWish::Wanted)
     }
 
     async fn note(&self, step: &CutoverStep) -> Result<CutoverRow, CommandError> {

@@ -197,8 +197,8 @@ impl Judge {
     /// What earlier passes of the scope copied under the key.
     async fn copies(&self, key: &Key, found: Option<&ObjectInfo>) -> Result<Copies, Halt> {
         let plan = &self.plan;
-        let copied = plan.copied.get_or_try_init(|| self.ledger.copied_before(&plan.pass)).await?;
-        let copies = self.ledger.copies_of(copied, key).await?;
+        let before = plan.copied.get_or_try_init(|| self.ledger.copied_before(&plan.pass)).await?;
+        let copies = self.ledger.copies_of(before, key).await?;
         let found = found.and_then(|info| info.etag.as_ref());
         let stands = copies
             .iter()

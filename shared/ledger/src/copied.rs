@@ -101,21 +101,21 @@ impl Ledger {
     }
 
     /// The copies that those tasks made of one key.
-    pub async fn copies_of(&self, copied: &CopiedBefore, key: &Key) -> Result<Vec<EarlierCopy>> {
-        let mut copies = Vec::new();
-        for at in copied.around(key) {
-            let CopiedTask { task, row, is_since_t2 } = &copied.tasks[at];
-            let of_task = match copied.remembered(at) {
+    pub async fn copies_of(&self, before: &CopiedBefore, key: &Key) -> Result<Vec<EarlierCopy>> {
+        let mut found = Vec::new();
+        for at in before.around(key) {
+            let CopiedTask { task, row, is_since_t2 } = &before.tasks[at];
+            let of_task = match before.remembered(at) {
                 Some(of_task) => of_task,
                 None => Arc::new(self.copies_in(task, row).await?),
             };
-            copied.remember(at, &of_task);
+            before.remember(at, &of_task);
             if let Some(target_etag) = of_task.get(key) {
                 let (is_since_t2, target_etag) = (*is_since_t2, target_etag.clone());
-                copies.push(EarlierCopy { is_since_t2, target_etag });
+                found.push(EarlierCopy { is_since_t2, target_etag });
             }
         }
-        Ok(copies)
+        Ok(found)
     }
 
     async fn copies_in(&self, task: &TaskRef, row: &TaskRow) -> Result<CopiesByKey> {

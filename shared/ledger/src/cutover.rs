@@ -23,12 +23,12 @@ impl Ledger {
     }
 
     /// Begins a cutover, or finds the one that was begun; what that was begun with stands.
-    pub async fn begin_cutover(&self, job: &JobName, begin: &CutoverRow) -> Result<CutoverRow> {
+    pub async fn begin_cutover(&self, job: &JobName, new: &CutoverRow) -> Result<CutoverRow> {
         let id = cutover_row(job);
         let begun = self.change_or_put::<CutoverRow, ()>(&id, None, |row| {
             Ok(match row {
                 Some(_) => Change::Keep(()),
-                None => Change::Write(begin.clone(), ()),
+                None => Change::Write(new.clone(), ()),
             })
         });
         Ok(begun.await?.0)

@@ -70,7 +70,7 @@ impl MirrorRule {
             "/Condition/KeySuffixEquals" => self.suffix = text,
             "/Condition/HttpErrorCodeReturnedEquals" => self.code = text,
             "/Redirect/RedirectType" => self.kind = text,
-            "/Redirect/MirrorURL" => self.url = text.trim().to_owned(),
+            "/Redirect/MirrorURL" => text.trim().clone_into(&mut self.url),
             "/Redirect/ReplaceKeyPrefixWith" => self.replace_prefix = Some(text),
             "/Redirect/EnableReplacePrefix" => self.replaces_prefix = is_true,
             "/Redirect/ReplaceKeyWith" => self.replace_key = Some(text),

@@ -260,6 +260,9 @@ async fn a_versioned_bucket_is_asked_before_a_write_that_it_would_not_refuse() {
     assert_eq!(bench.target.object("to/a").unwrap().bytes, "same size");
 }
 
+/// Changes what the target says of an object.
+type Mend = fn(&mut ObjectInfo);
+
 #[tokio::test(start_paused = true)]
 async fn after_the_switch_what_the_application_wrote_is_kept() {
     for (written_after, outcome) in [(5, Outcome::Copied), (15, Outcome::Kept)] {
@@ -274,7 +277,6 @@ async fn after_the_switch_what_the_application_wrote_is_kept() {
     }
     // What was seen when it was planned is written over only where nobody but us wrote it: the
     // application may have written the same bytes again.
-    type Mend = fn(&mut ObjectInfo);
     let plain: Mend = |_| {};
     let marked: Mend = |info| {
         info.headers.user_metadata = vec![(PROVENANCE_NAME.to_owned(), "older".to_owned())];

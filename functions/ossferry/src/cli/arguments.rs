@@ -98,12 +98,9 @@ pub(crate) struct CutoverArguments {
     /// How OSS reads the source
     #[command(flatten)]
     pub(crate) origin: OriginArguments,
-    /// The switch is an instant: nobody writes at the source now, and nobody at the target yet
-    #[arg(long)]
-    pub(crate) instant: bool,
-    /// Every writer is switched to the target, after T2 was recorded
-    #[arg(long, conflicts_with = "instant")]
-    pub(crate) switched: bool,
+    /// How the application is switched
+    #[command(flatten)]
+    pub(crate) switch: SwitchArguments,
     /// Do not ask; stops where T2 is recorded and the application has to be switched
     #[arg(long)]
     pub(crate) yes: bool,
@@ -118,18 +115,29 @@ pub(crate) struct CutoverArguments {
     pub(crate) work: WorkArguments,
 }
 
+/// How an application is switched.
+#[derive(Args, Debug)]
+pub(crate) struct SwitchArguments {
+    /// The switch is an instant: nobody writes at the source now, and nobody at the target yet
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Every writer is switched to the target, after T2 was recorded
+    #[arg(long, conflicts_with = "instant")]
+    pub(crate) switched: bool,
+}
+
 /// How OSS reads the source by itself, for a mirror rule.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct OriginArguments {
     /// How OSS reads the source: needed where that is private
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(crate) mirror_auth: Option<OriginAuth>,
+    #[arg(long = "mirror-auth", value_enum, value_name = "HOW")]
+    pub(crate) auth: Option<OriginAuth>,
     /// Fetch from this address in place of the source's own; the key follows it
-    #[arg(long, value_name = "URL")]
-    pub(crate) mirror_url: Option<String>,
+    #[arg(long = "mirror-url", value_name = "URL")]
+    pub(crate) url: Option<String>,
     /// With `--mirror-auth role`: a role of the target's account that may read the source bucket
-    #[arg(long, value_name = "NAME")]
-    pub(crate) mirror_role: Option<String>,
+    #[arg(long = "mirror-role", value_name = "NAME")]
+    pub(crate) role: Option<String>,
 }
 
 /// How OSS reads the source.

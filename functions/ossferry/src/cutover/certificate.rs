@@ -170,7 +170,7 @@ impl Cutover<'_> {
             write_objects(&kept.ledger, &pass, &mut hashing).await?;
         }
         let digest = hashing.0.finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest.iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}")))
     }
 
     async fn certificate(&self, row: &CutoverRow) -> Result<Certificate, CommandError> {

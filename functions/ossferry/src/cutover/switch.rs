@@ -28,7 +28,7 @@ impl Cutover<'_> {
             "what the source changed since the last pass began is older at the target until the next one \
              ends: the application reads it so, because a mirror rule helps only where nothing is"
         );
-        let question = if arguments.instant {
+        let question = if arguments.switch.instant {
             "does nobody write at the source now, and nobody at the target yet?"
         } else {
             "record T2 now? The application must not have written at the target yet."
@@ -44,7 +44,7 @@ impl Cutover<'_> {
             Switched::PassRuns(pass) => return Err(CutoverRefusal::PassBegan(pass).into()),
         };
         eprintln!("T2 is {t2}, by the target's clock");
-        if arguments.instant {
+        if arguments.switch.instant {
             self.note(&CutoverStep::Switched(t2)).await?;
             eprintln!("start the application on the target now");
         } else {
@@ -68,7 +68,7 @@ impl Cutover<'_> {
     /// Hears that every writer is switched.
     pub(super) async fn confirm_switch(&self, facts: &Facts) -> Result<Flow, CommandError> {
         let arguments = self.arguments;
-        if !arguments.switched {
+        if !arguments.switch.switched {
             if arguments.yes {
                 return self.wait_for_switch(facts);
             }
@@ -89,7 +89,7 @@ impl Cutover<'_> {
         let next = format!("{} --switched", self.asked.line("cutover"));
         eprintln!("T2 is recorded: switch the application, then go on with: {next}");
         let t2 = facts.t2.map(|t2| t2.to_string()).unwrap_or_default();
-        self.print_json(&Waiting { job: &self.job.name, waiting_for: "switch", t2, next })?;
+        self.print_json(&Waiting { job: &self.job.name, what: "switch", t2, next })?;
         Ok(Flow::End(WAITS_FOR_SWITCH))
     }
 }

@@ -90,7 +90,7 @@ impl Mirror<'_> {
         if website.has(row.rule_number, &row.url) {
             let is_untouched = match &row.written {
                 Some(written) => *written == website.digest(),
-                None => self.is_only_ours(&row, &website)?,
+                None => is_only_ours(&row, &website)?,
             };
             if is_untouched {
                 self.write(document.as_deref(), row.before.as_deref()).await?;
@@ -134,17 +134,9 @@ impl Mirror<'_> {
         written.map_err(CommandError::Target)
     }
 
-    /// Whether the configuration without the rule is what stood before it.
-    fn is_only_ours(&self, row: &MirrorRow, website: &Website) -> Result<bool, CommandError> {
-        let before = Website::read(row.before.as_deref()).map_err(MirrorRefusal::from)?;
-        let mut rest = website.clone();
-        rest.remove(row.rule_number, &row.url);
-        Ok(rest.digest() == before.digest() || (rest.is_empty() && before.is_empty()))
-    }
-
     /// Notes that the bucket holds the rule and nothing else new.
     async fn note_on(&self, row: &MirrorRow, website: &Website) -> Result<MirrorRow, CommandError> {
-        let is_whole = website.has(row.rule_number, &row.url) && self.is_only_ours(row, website)?;
+        let is_whole = website.has(row.rule_number, &row.url) && is_only_ours(row, website)?;
         if !is_whole {
             let remedy = "look at the bucket, take the rule out with: ossferry mirror off \
                           --rule-only, and turn it on again";
@@ -170,4 +162,12 @@ impl Mirror<'_> {
         let bucket = self.client.bucket().to_owned();
         MirrorRefusal::Changed { bucket, when, remedy }.into()
     }
+}
+
+/// Whether the configuration without the rule is what stood before it.
+fn is_only_ours(row: &MirrorRow, website: &Website) -> Result<bool, CommandError> {
+    let before = Website::read(row.before.as_deref()).map_err(MirrorRefusal::from)?;
+    let mut rest = website.clone();
+    rest.remove(row.rule_number, &row.url);
+    Ok(rest.digest() == before.digest() || (rest.is_empty() && before.is_empty()))
 }

@@ -99,7 +99,7 @@ pub(crate) async fn rule_of(
         let text = prefix.as_str().map(str::to_owned);
         text.ok_or_else(|| MirrorRefusal::PrefixNotText(prefix.clone()))
     };
-    let url = match &origin.mirror_url {
+    let url = match &origin.url {
         None => url_of(source),
         Some(url) if is_origin(url) => url.clone(),
         Some(url) => return Err(MirrorRefusal::UrlWrong(url.clone()).into()),
@@ -119,7 +119,7 @@ async fn auth_of(
     machine: &Machine,
 ) -> Result<MirrorAuth, CommandError> {
     let is_public = source.credentials == Credentials::Anonymous;
-    match origin.mirror_auth {
+    match origin.auth {
         None if is_public => Ok(MirrorAuth::None),
         None => Err(MirrorRefusal::AuthUnnamed.into()),
         Some(OriginAuth::None) => Ok(MirrorAuth::None),
@@ -127,7 +127,7 @@ async fn auth_of(
             Err(MirrorRefusal::RoleForOthers.into())
         }
         Some(OriginAuth::Role) => {
-            let role = origin.mirror_role.clone();
+            let role = origin.role.clone();
             role.map(MirrorAuth::Role).ok_or_else(|| MirrorRefusal::RoleUnnamed.into())
         }
         Some(OriginAuth::Key) if source.kind == StoreKind::Oss => {
@@ -175,8 +175,11 @@ mod tests {
             "SK" | "TOKEN" => Some("s3cret".to_owned()),
             _ => None,
         };
-        let around =
-            Surroundings { clock: Arc::new(|| Timestamp(0)), variables: Arc::new(variables) };
+        let around = Surroundings {
+            clock: Arc::new(|| Timestamp(0)),
+            variables: Arc::new(variables),
+            function: None,
+        };
         Machine { around, is_terminal: false }
     }
 
@@ -198,7 +201,7 @@ mod tests {
     }
 
     fn origin(auth: Option<OriginAuth>) -> OriginArguments {
-        OriginArguments { mirror_url: None, mirror_auth: auth, mirror_role: None }
+        OriginArguments { url: None, auth, role: None }
     }
 
     async fn refused(job: &Job, origin: OriginArguments) -> String {
@@ -238,7 +241,7 @@ mod tests {
             assert!(text.contains(hint) && !text.contains("s3cret"), "{text}");
         }
         let url = Some("ftp://x/".to_owned());
-        let text = refused(&public, OriginArguments { mirror_url: url, ..origin(None) }).await;
+        let text = refused(&public, OriginArguments { url, ..origin(None) }).await;
         assert!(text.contains("no origin"), "{text}");
     }
 }

@@ -10,11 +10,11 @@ mod tree;
 use http::Method;
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_http::{LaneBody, retry};
-use sha2::{Digest, Sha256};
 
 pub use rule::{MirrorAuth, MirrorRule};
 use tree::{Element, Node};
 
+use crate::openapi::sign::sha256_hex;
 use crate::oss::client::{Call, OssClient};
 use crate::xml::unreadable;
 
@@ -199,8 +199,7 @@ impl Website {
     pub fn digest(&self) -> String {
         let mut text = String::new();
         self.root.write(&mut text, Some(SECRET));
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256_hex(text.as_bytes())
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::TypedRow;
 
-/// Absent ─► TurningOn ─► On ─► Off ─► TurningOn. Names are stored: never reuse one.
+/// `TurningOn` ─► `On` ─► `Off` ─► `TurningOn`. Names are stored: never reuse one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MirrorState {
