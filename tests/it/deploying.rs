@@ -37,6 +37,7 @@ async fn begin(ledger: &Ledger, job: JobRow, pass: &str) -> PassRef {
         t1: Timestamp(1),
         since: None,
         outstanding: Vec::<Key>::new(),
+        reread: None,
     };
     assert!(matches!(ledger.begin_pass(&begin).await.unwrap(), Begun::Running(_)));
     PassRef { job: name, pass: pass.into() }

@@ -100,6 +100,7 @@ impl Split {
             t1: Timestamp(1),
             since: None,
             outstanding: Vec::new(),
+            reread: None,
         };
         ledger.begin_pass(&begin).await.unwrap();
         let split = Self { ledger, database, rows_read, pass, _folder: folder };

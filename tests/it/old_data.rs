@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use ossferry_core::audit::Share;
 use ossferry_core::job::Job;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
@@ -19,7 +20,8 @@ use ossferry_ledger::codec::{TypedRow, decode, encode};
 use ossferry_ledger::ids::{PassRef, RowId, SliceId};
 use ossferry_ledger::lease::Lease;
 use ossferry_ledger::lists::{
-    Action, Expected, ObjectResult, PlannedObject, decode_keys, decode_objects, decode_results,
+    Action, Audited, Expected, ObjectResult, PlannedObject, decode_keys, decode_objects,
+    decode_results,
 };
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{
@@ -223,6 +225,7 @@ fn pass_row() -> PassRow {
         began: Timestamp(1_763_800_000_500),
         ended: Some(Timestamp(1_763_800_900_000)),
         outstanding_chunks: 2,
+        reread_millionths: None,
         totals: Some(PassTotals { walked: walked(), sum: sum(), slices: 3, tasks: 8 }),
     }
 }
@@ -362,6 +365,18 @@ fn every_row_of_every_version_is_read() {
     };
     check_row(tested, "mirror", &mirror);
     check_row(tested, "pass", &pass_row());
+    let mut audited = sum();
+    audited.count(Outcome::Equal, 9, Some(Grade::C));
+    audited.count(Outcome::Missing, 0, None);
+    let audit = PassRow {
+        kind: PassKind::Audit,
+        since: None,
+        reread_millionths: Share::from_text("2.5%"),
+        totals: Some(PassTotals { walked: walked(), sum: audited.clone(), slices: 3, tasks: 8 }),
+        ..pass_row()
+    };
+    check_row(tested, "pass-audit", &audit);
+    check_row(tested, "task-audit", &TaskRow { sum: audited, ..task_row() });
     let keys = OutstandingRow { first_key: Key::from("a"), last_key: Key::from("b"), keys: 2 };
     check_row(tested, "outstanding", &keys);
     check_row(tested, "slice", &slice_row());
@@ -435,19 +450,31 @@ fn results() -> Vec<ObjectResult> {
     ]
 }
 
+/// What an audit compares, and what it finds.
+fn audited() -> (Vec<PlannedObject>, Vec<ObjectResult>) {
+    let kinds = [Audited::Answers, Audited::Bytes, Audited::Extra];
+    let object = |audited| PlannedObject { action: Action::Audit(audited), ..objects()[0].clone() };
+    let finding =
+        |(index, outcome): (u32, &Outcome)| ObjectResult::plain(index, *outcome, outcome.as_str());
+    (kinds.map(object).into(), (0..).zip(&Outcome::FINDINGS).map(finding).collect())
+}
+
 /// Lists are compressed: another zstd may spell the same list in other bytes, so only reading is held.
 #[test]
 fn every_list_of_every_version_is_read() {
     let mut tested = BTreeSet::new();
     let mut read = |name: &str| {
-        let file = format!("{name}.v1.zst");
+        let file = format!("{name}.zst");
         let blob = std::fs::read(folder("lists").join(&file)).expect("the sample is stored");
         tested.insert(file);
         blob
     };
-    assert_eq!(decode_objects(&read("objects")).unwrap(), objects());
-    assert_eq!(decode_results(&read("results")).unwrap(), results());
+    assert_eq!(decode_objects(&read("objects.v1")).unwrap(), objects());
+    assert_eq!(decode_results(&read("results.v1")).unwrap(), results());
     let keys = vec![Key::from("a"), Key::new(vec![b'b', 0xff])];
-    assert_eq!(decode_keys(&read("keys")).unwrap(), keys);
+    assert_eq!(decode_keys(&read("keys.v1")).unwrap(), keys);
+    let (objects, results) = audited();
+    assert_eq!(decode_objects(&read("objects.v2")).unwrap(), objects);
+    assert_eq!(decode_results(&read("results.v2")).unwrap(), results);
     assert_all_tested("lists", &tested);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ossferry_copier::{Copier, CopierOptions, CopierParts, CopyError};
+use ossferry_core::audit::Share;
 use ossferry_core::job::Job;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
@@ -164,9 +165,19 @@ impl Drive {
 
     /// Begins a pass. The trigger is delivered again until it is taken, as a schedule's is.
     pub async fn begin(&mut self, id: &str, kind: Option<PassKind>) -> PassRef {
+        self.begin_rereading(id, kind, None).await
+    }
+
+    /// [`Drive::begin`] of an audit that reads this share of all keys again.
+    pub async fn begin_rereading(
+        &mut self,
+        id: &str,
+        kind: Option<PassKind>,
+        reread: Option<Share>,
+    ) -> PassRef {
         let pass = PassRef { job: JobName(self.job.name.clone()), pass: id.into() };
         for _ in 0..10 {
-            let trigger = Trigger { pass: pass.pass.clone(), kind, since: None };
+            let trigger = Trigger { pass: pass.pass.clone(), kind, since: None, reread };
             match self.planner.begin(&self.job, trigger).await {
                 Ok(Begun::Running(_) | Begun::Ended(_)) => return pass,
                 Ok(Begun::Skipped { running }) => panic!("pass {running} is running"),

@@ -184,7 +184,7 @@ impl Shared {
         let since = text("since").map(|time| Timestamp::from_rfc3339(time).expect("a time"));
         let deployed = self.ledger.deployed_job(name).await.expect("the table answers");
         let job = Job::from_json(&deployed.expect("a deployed job").definition).expect("a job");
-        match self.planner.begin(&job, Trigger { pass, kind, since }).await {
+        match self.planner.begin(&job, Trigger { pass, kind, since, reread: None }).await {
             Ok(Begun::Running(row)) => json!({ "pass": row.pass, "outcome": "running" }),
             Ok(Begun::Ended(row)) => json!({ "pass": row.pass, "outcome": "ended" }),
             Ok(Begun::Skipped { running }) => {

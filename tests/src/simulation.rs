@@ -134,7 +134,8 @@ impl Simulation {
     pub async fn begin(&mut self, id: &str) -> PassRef {
         let pass = PassRef { job: JobName(self.stage.job.name.clone()), pass: id.into() };
         for _ in 0..10 {
-            let trigger = Trigger { pass: pass.pass.clone(), kind: None, since: None };
+            let trigger =
+                Trigger { pass: pass.pass.clone(), kind: None, since: None, reread: None };
             let process = self.process();
             match process.planner.begin(&self.stage.job, trigger).await {
                 Ok(Begun::Running(_) | Begun::Ended(_)) => return pass,
@@ -167,6 +168,7 @@ impl Simulation {
             t1: now,
             since: None,
             outstanding: Vec::new(),
+            reread: None,
         };
         let answer = self.ledger.begin_pass(&begin).await.expect("a pass begins");
         assert!(matches!(answer, Begun::Running(_)));

@@ -4,19 +4,49 @@ use std::time::Duration;
 
 use ossferry_core::outcome::Outcome;
 use ossferry_ledger::ids::TaskRef;
-use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
-use ossferry_ledger::rows::TaskState;
+use ossferry_ledger::lists::{Action, Audited, ObjectResult, PlannedObject};
+use ossferry_ledger::rows::{PassKind, TaskState};
 use ossferry_ledger::{ClaimedTask, Handled, TaskClaim};
 use tokio::time::timeout_at;
 
+use crate::audit::audit_object;
 use crate::copier::{Copier, CopyError};
 use crate::flight::{Onward, fly};
 use crate::object::{Ended, copy_object};
 use crate::reaction::Trouble;
 use crate::session::{PassWork, Session};
 
-/// An object to copy: its index, itself, and whether the target is to refuse to overwrite.
-type Due<'a> = (u32, &'a PlannedObject, bool);
+/// An object that needs requests: its index, itself, and what is to be done with it.
+type Due<'a> = (u32, &'a PlannedObject, Work);
+
+/// What is to be done with an object.
+#[derive(Clone, Copy)]
+enum Work {
+    Copy { forbid_overwrite: bool },
+    Audit(Audited),
+}
+
+/// Does it. An audit writes nothing, whatever stands in its lists.
+async fn work_on(session: &Session, work: &PassWork, (index, object, what): Due<'_>) -> Ended {
+    match what {
+        Work::Audit(audited) => audit_object(session, work, index, object, audited).await,
+        Work::Copy { .. } if work.pass.kind == PassKind::Audit => {
+            let reason = "an audit copies nothing";
+            Ended::Result(ObjectResult::plain(index, Outcome::Failed, reason))
+        }
+        Work::Copy { forbid_overwrite } => {
+            copy_object(session, work, index, object, forbid_overwrite).await
+        }
+    }
+}
+
+/// Bytes that it moves.
+fn moved_bytes((_, object, what): &Due<'_>) -> u64 {
+    match what {
+        Work::Copy { .. } | Work::Audit(Audited::Bytes) => object.size,
+        Work::Audit(Audited::Answers | Audited::Extra) => 0,
+    }
+}
 
 /// What came of a batch so far.
 #[derive(Default)]
@@ -95,11 +125,15 @@ fn sort_out<'a>(claimed: &'a ClaimedTask, results: &mut Vec<ObjectResult>) -> Ve
             Action::Record { outcome, reason } => {
                 results.push(ObjectResult::plain(index, *outcome, reason.as_str()));
             }
-            Action::Copy { .. } if claimed.row.is_poison(index) => {
+            Action::Copy { .. } | Action::Audit(_) if claimed.row.is_poison(index) => {
                 let reason = "workers died at this object";
                 results.push(ObjectResult::plain(index, Outcome::Failed, reason));
             }
-            Action::Copy { forbid_overwrite } => due.push((index, object, *forbid_overwrite)),
+            Action::Copy { forbid_overwrite } => {
+                let forbid_overwrite = *forbid_overwrite;
+                due.push((index, object, Work::Copy { forbid_overwrite }));
+            }
+            Action::Audit(audited) => due.push((index, object, Work::Audit(*audited))),
         }
     }
     due
@@ -113,13 +147,10 @@ async fn copy_side_by_side(
     outcomes: &mut Outcomes,
 ) {
     let load = work.load(claimed.row.fruitless);
-    let bytes_of = |place: usize| due[place].1.size;
+    let bytes_of = |place: usize| moved_bytes(&due[place]);
     // By their places in the list: an index has no lifetime that the compiler could stumble over.
-    let copy = |place: usize| {
-        let (index, object, forbid) = due[place];
-        copy_object(session, work, index, object, forbid)
-    };
-    fly(session, load, 0..due.len(), bytes_of, copy, |place, ended| {
+    let one = |place: usize| work_on(session, work, due[place]);
+    fly(session, load, 0..due.len(), bytes_of, one, |place, ended| {
         outcomes.land(due[place].0, ended)
     })
     .await;
@@ -139,16 +170,15 @@ async fn copy_carefully(
 ) -> Result<(), CopyError> {
     let is_suspect = |(index, ..): &&Due<'_>| claimed.row.deaths.contains(index);
     let (suspects, others): (Vec<&Due<'_>>, Vec<_>) = due.iter().partition(is_suspect);
-    for &&(index, object, forbid) in if others.is_empty() { &suspects } else { &others } {
+    for &&one in if others.is_empty() { &suspects } else { &others } {
         if session.is_closing() {
             break;
         }
         let permit = session.in_flight.acquire();
         let Ok(Ok(_permit)) = timeout_at(session.closing_at, permit).await else { break };
-        session.ledger.note_in_work(claimed, Some(index)).await?;
-        let copied = copy_object(session, work, index, object, forbid);
-        let ended = timeout_at(session.cut_off_at, copied).await.ok();
-        if outcomes.land(index, ended) != Onward::Start {
+        session.ledger.note_in_work(claimed, Some(one.0)).await?;
+        let ended = timeout_at(session.cut_off_at, work_on(session, work, one)).await.ok();
+        if outcomes.land(one.0, ended) != Onward::Start {
             break;
         }
     }

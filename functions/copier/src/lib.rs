@@ -4,6 +4,7 @@
 //! A host hands [`Copier::handle`] one message and the invocation's deadline. Nothing that the call
 //! begins outlives it, and whatever it leaves undone stands in the ledger with a message of its own.
 
+mod audit;
 mod batch;
 mod complete;
 mod completion;

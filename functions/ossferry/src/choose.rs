@@ -15,16 +15,28 @@ pub(crate) enum Choice {
     Begin(Option<PassKind>),
 }
 
+/// What was asked for beside the kind of the pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Bounds {
+    /// `--since`, which is for an incremental pass.
+    pub(crate) has_since: bool,
+    /// `--reread`, which is for an audit.
+    pub(crate) has_reread: bool,
+}
+
 /// Goes on with the pass that runs, unless one of another kind was asked for. `--since` asks for an
-/// incremental one.
+/// incremental one; `--reread` wants the audit asked for by name.
 pub(crate) fn choose(
     wanted: Option<PassKind>,
-    has_since: bool,
+    bounds: Bounds,
     running: Option<&PassRow>,
 ) -> Result<Choice, CommandError> {
+    if bounds.has_reread && wanted != Some(PassKind::Audit) {
+        return Err(CommandError::RereadWithoutAudit);
+    }
     let wanted = match wanted {
-        None if has_since => Some(PassKind::Incremental),
-        Some(kind) if has_since && kind != PassKind::Incremental => {
+        None if bounds.has_since => Some(PassKind::Incremental),
+        Some(kind) if bounds.has_since && kind != PassKind::Incremental => {
             return Err(CommandError::SinceWithout(kind));
         }
         wanted => wanted,
@@ -50,6 +62,8 @@ mod tests {
 
     use super::*;
 
+    const SINCE: Bounds = Bounds { has_since: true, has_reread: false };
+
     fn running(kind: PassKind) -> PassRow {
         PassRow {
             job: "j".into(),
@@ -66,6 +80,7 @@ mod tests {
             began: Timestamp(2),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         }
     }
@@ -75,22 +90,36 @@ mod tests {
         use PassKind::{Full, Incremental, Retry};
         let full = running(Full);
         for wanted in [None, Some(Full)] {
-            let choice = choose(wanted, false, Some(&full)).unwrap();
+            let choice = choose(wanted, Bounds::default(), Some(&full)).unwrap();
             assert_eq!(choice, Choice::GoOn("p1".into()));
         }
-        let text = choose(Some(Retry), false, Some(&full)).unwrap_err().to_string();
+        let text = choose(Some(Retry), Bounds::default(), Some(&full)).unwrap_err().to_string();
         assert!(text.contains("p1") && text.contains("full") && text.contains("cancel"), "{text}");
-        assert_eq!(choose(None, false, None).unwrap(), Choice::Begin(None));
-        assert_eq!(choose(Some(Retry), false, None).unwrap(), Choice::Begin(Some(Retry)));
-        assert_eq!(choose(None, true, None).unwrap(), Choice::Begin(Some(Incremental)));
+        assert_eq!(choose(None, Bounds::default(), None).unwrap(), Choice::Begin(None));
+        assert_eq!(
+            choose(Some(Retry), Bounds::default(), None).unwrap(),
+            Choice::Begin(Some(Retry))
+        );
+        assert_eq!(choose(None, SINCE, None).unwrap(), Choice::Begin(Some(Incremental)));
     }
 
     #[test]
     fn a_since_is_only_for_an_incremental_pass() {
-        let text = choose(Some(PassKind::Full), true, None).unwrap_err().to_string();
+        let text = choose(Some(PassKind::Full), SINCE, None).unwrap_err().to_string();
         assert!(text.contains("--since") && text.contains("incremental"), "{text}");
-        choose(Some(PassKind::Incremental), true, None).unwrap();
-        choose(None, true, Some(&running(PassKind::Full))).unwrap_err();
+        choose(Some(PassKind::Incremental), SINCE, None).unwrap();
+        choose(None, SINCE, Some(&running(PassKind::Full))).unwrap_err();
+    }
+
+    #[test]
+    fn bytes_are_read_again_only_by_an_audit_that_was_asked_for() {
+        let reread = Bounds { has_since: false, has_reread: true };
+        let audit = Some(PassKind::Audit);
+        assert_eq!(choose(audit, reread, None).unwrap(), Choice::Begin(audit));
+        for wanted in [None, Some(PassKind::Full)] {
+            let text = choose(wanted, reread, None).unwrap_err().to_string();
+            assert!(text.contains("--reread") && text.contains("audit"), "{text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(crate) use arguments::{
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, and where a pass ended: finished and nothing failed; 2 a pass finished with \
-failed objects; 1 the command could not run, or the pass was stopped or cancelled; 130 interrupted.
+failed objects, or an audit found a difference; 1 the command could not run, or the pass was stopped or cancelled; 130 interrupted.
 
 Begin with `ossferry demo`, which needs no account. Then: init, check, run.";
 
@@ -70,6 +70,10 @@ pub(crate) enum Command {
     /// interrupted at any moment, the same command goes on where it was; other processes may
     /// help with `copy` meanwhile. The report goes to standard output, progress to standard error.
     ///
+    /// With --pass audit it moves nothing and writes nothing at either end: it compares both listings, asks
+    /// both ends about what those do not show equal, and records what is missing, different, newer at
+    /// the target (after the switch) or only there.
+    ///
     /// Without --pass: goes on with the pass that runs, if one does; else a full pass, if none of
     /// this scope has finished; else an incremental one. With --pass of another kind while one
     /// runs, nothing is done.
@@ -80,9 +84,11 @@ pub(crate) enum Command {
     /// With a stack on AWS (`[state]` kind = "aws") functions move: this asks for the pass, watches it and
     /// prints the report. Interrupted, they go on.
     #[command(after_help = "Examples:\n  ossferry run --job job.toml\n  \
-                            ossferry run --job job.toml --pass retry --json | jq .failed\n\n\
+                            ossferry run --job job.toml --pass retry --json | jq .failed\n  \
+                            ossferry run --job job.toml --pass audit --reread 1%\n\n\
                             Exit status: 0 finished and nothing failed; 2 finished with failures \
-                            (see `inspect failures`; `run` again takes them again); 1 it could not \
+                            (see `inspect failures`; `run` again takes them again), or an audit \
+                            that did not find everything equal (see `inspect objects`); 1 it could not \
                             run, or the pass was stopped or cancelled; 130 interrupted. Objects \
                             that are deferred, archived or unsupported are no failures: see \
                             `inspect left-behind`.")]
@@ -133,6 +139,7 @@ pub(crate) enum Command {
     ///
     /// Reads the ledger and writes nothing. A table; with --json one JSON object a line.
     #[command(after_help = "Examples:\n  ossferry inspect --job job.toml failures\n  \
+                            ossferry inspect --job job.toml objects --outcome different\n  \
                             ossferry inspect --job job.toml key 'albums/2026/a.jpg' --json\n\n\
                             Exit status: 0 shown; 1 there is nothing to show.")]
     Inspect(InspectArguments),
@@ -145,7 +152,8 @@ pub(crate) enum Command {
     /// not UTF-8, control characters and % are spelled %XX. Objects found equal while listing are
     /// counted, not planned, and have no row.
     #[command(after_help = "Example: ossferry report --job job.toml --format csv > proof.csv\n\n\
-                            Exit status: 0 printed; 1 there is nothing to print.")]
+                            Exit status: 0 printed; 2 printed, of an audit that has ended and did \
+                            not find everything equal; 1 there is nothing to print.")]
     Report {
         /// Which job
         #[command(flatten)]
@@ -260,6 +268,7 @@ mod tests {
             "run --job j --pass full --json --workers 3",
             "run --job j --pass incremental --since 2026-11-22T10:00:00Z",
             "run --job j --pass retry --invocation-seconds 2",
+            "run --job j --pass audit --reread 0.5%",
             "plan --job j --pass full",
             "copy --job j --workers 2 --json",
             "status --job j --json --watch",
@@ -268,6 +277,7 @@ mod tests {
             "inspect --json --job j tasks",
             "inspect --job j failures --pass p",
             "inspect --job j left-behind --json",
+            "inspect --job j objects --outcome different --outcome missing --json",
             "inspect --job j key a/b",
             "report --job j --format text",
             "report --job j --format json --pass p",
@@ -296,7 +306,9 @@ mod tests {
             ("run --job j --since yesterday", "RFC 3339"),
             ("run --job j --workers 0", "1..=1024"),
             ("run --job j --invocation-seconds 0", "whole seconds"),
-            ("run --job j --pass audit", "incremental"),
+            ("run --job j --pass whole", "incremental"),
+            ("run --job j --pass audit --reread 5", "0.25%"),
+            ("inspect --job j objects --outcome equals", "different"),
             ("report --job j --format xml", "csv"),
             ("cutover --job j --instant --switched", "cannot be used with"),
             ("mirror on --job j --mirror-auth token", "role"),

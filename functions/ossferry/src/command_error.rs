@@ -131,6 +131,9 @@ pub(crate) enum CommandError {
     /// A mirror rule cannot be written, or must stay.
     #[error(transparent)]
     Mirror(#[from] MirrorRefusal),
+    /// `--reread` for a pass that reads by itself what it copies.
+    #[error("--reread is for an audit: write --pass audit, or leave it out")]
+    RereadWithoutAudit,
     /// AWS did not answer, or said no.
     #[error("aws: {0}")]
     Aws(PortError),

@@ -322,6 +322,7 @@ mod tests {
             began: Timestamp(0),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         };
         let status = |slices_unwalked, tasks| PassStatus {

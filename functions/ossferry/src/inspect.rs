@@ -52,6 +52,10 @@ pub(crate) async fn print(
         Inspected::Tasks => tasks(&kept, &pass, &mut output).await?,
         Inspected::Failures => objects(&kept, &pass, &[Outcome::Failed], &mut output).await?,
         Inspected::LeftBehind => objects(&kept, &pass, &LEFT_BEHIND, &mut output).await?,
+        Inspected::Objects { outcome } if outcome.is_empty() => {
+            objects(&kept, &pass, &Outcome::ALL, &mut output).await?;
+        }
+        Inspected::Objects { outcome } => objects(&kept, &pass, outcome, &mut output).await?,
     }
     output.end()
 }

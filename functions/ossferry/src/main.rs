@@ -106,7 +106,7 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Status { job, json, watch } => status::show(&job.file, json, watch, machine).await,
         Command::Inspect(arguments) => inspect::print(&arguments, machine).await,
         Command::Report { job, format, pass } => {
-            report::print(&job.file, format, pass.as_deref(), machine).await
+            return report::print(&job.file, format, pass.as_deref(), machine).await;
         }
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
         Command::Sweep(job) => run::sweep(&job.file, machine).await,

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ossferry_core::outcome::Outcome;
+use ossferry_core::report::ReportState;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Ledger, ObjectRecord};
 
@@ -14,24 +15,22 @@ use crate::machine::Machine;
 use crate::object_csv::write_objects;
 use crate::summary::{json_line, left_behind, report_of};
 
-/// Prints the totals of a pass, or a row for each of its objects.
+/// Prints the totals of a pass, or a row for each of its objects. Answers the exit status.
 pub(crate) async fn print(
     job_file: &Path,
     format: Format,
     pass: Option<&str>,
     machine: &Machine,
-) -> Result<(), CommandError> {
+) -> Result<u8, CommandError> {
     let job = read_job(job_file)?;
     let (kept, _) = JobLedger::look(&job, job_file, machine).await?;
     let pass = kept.shown_pass(pass).await?;
     let mut output = BufWriter::new(io::stdout());
-    if format == Format::Csv {
-        write_objects(&kept.ledger, &pass, &mut output).await?;
-    } else {
-        let report = report_of(&kept.ledger.status(&pass).await?, machine.now());
-        if format == Format::Json {
-            writeln!(output, "{}", json_line(&report))?;
-        } else {
+    let report = report_of(&kept.ledger.status(&pass).await?, machine.now());
+    match format {
+        Format::Csv => write_objects(&kept.ledger, &pass, &mut output).await?,
+        Format::Json => writeln!(output, "{}", json_line(&report))?,
+        Format::Text => {
             writeln!(output, "{report}")?;
             if let Some(hint) = left_behind(&report, job_file) {
                 writeln!(output, "{hint}")?;
@@ -39,13 +38,15 @@ pub(crate) async fn print(
         }
     }
     output.flush()?;
-    Ok(())
+    let differs = report.state == ReportState::Finished && report.unequal() > 0;
+    Ok(if differs { report.exit_status() } else { 0 })
 }
 
-/// The first failed objects of a pass.
-pub(crate) async fn first_failures(
+/// The first objects of a pass with one of these outcomes.
+pub(crate) async fn first_of(
     ledger: &Ledger,
     pass: &PassRef,
+    outcomes: &[Outcome],
     objects_max: usize,
 ) -> Result<Vec<ObjectRecord>, CommandError> {
     let mut found = Vec::new();
@@ -53,18 +54,21 @@ pub(crate) async fn first_failures(
     while found.len() < objects_max
         && let Some((task, row)) = walk.next().await?
     {
-        if row.sum.of(Outcome::Failed) > 0 {
+        if outcomes.iter().any(|outcome| row.sum.of(*outcome) > 0) {
             let records = ledger.object_records(&task, &row).await?;
-            found.extend(records.into_iter().filter(has_failed));
+            let is_one = |record: &ObjectRecord| {
+                outcome_of(record).is_some_and(|outcome| outcomes.contains(&outcome))
+            };
+            found.extend(records.into_iter().filter(is_one));
         }
     }
     found.truncate(objects_max);
     Ok(found)
 }
 
-/// Whether every attempt at the object failed.
-fn has_failed(record: &ObjectRecord) -> bool {
-    record.result.as_ref().is_some_and(|result| result.outcome == Some(Outcome::Failed))
+/// What became of an object, if anything did.
+pub(crate) fn outcome_of(record: &ObjectRecord) -> Option<Outcome> {
+    record.result.as_ref().and_then(|result| result.outcome)
 }
 
 /// Why an object has the outcome it has.

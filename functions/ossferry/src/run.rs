@@ -10,11 +10,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::outcome::Outcome;
 use ossferry_core::report::Report;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::Begun;
 use ossferry_ledger::ids::{PassId, PassRef};
-use ossferry_ledger::rows::PassState;
+use ossferry_ledger::rows::{PassKind, PassState};
 use ossferry_planner::{Cleared, Planner, Trigger};
 use tokio::time::{Instant, sleep};
 
@@ -28,13 +29,13 @@ use crate::host::interrupt::INTERRUPTED;
 use crate::host::{HostEnd, Role};
 use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
-use crate::report::{first_failures, reason_of};
-use crate::summary::{json_line, left_behind, report_of};
+use crate::report::{first_of, outcome_of, reason_of};
+use crate::summary::{UNEQUAL, json_line, left_behind, report_of};
 
 /// `copy` waits so long for a pass to begin: whoever starts it beside a `plan` may be faster.
 const BEGIN_WAIT: Duration = Duration::from_secs(10);
 
-/// Failed objects that are named below the report.
+/// Objects that are named below the report.
 const FAILURES_SHOWN: usize = 10;
 
 /// `run`: answers the exit status.
@@ -114,7 +115,7 @@ pub(crate) async fn begin(
 ) -> Result<Chosen, CommandError> {
     let running = crew.planner.running(&crew.job).await?;
     let wanted = arguments.pass.map(crate::cli::WantedPass::kind);
-    let kind = match choose(wanted, arguments.since.is_some(), running.as_ref())? {
+    let kind = match choose(wanted, arguments.bounds(), running.as_ref())? {
         Choice::GoOn(pass) => {
             eprintln!("going on with pass {pass}");
             if running.is_some_and(|row| row.definition_hash != crew.job.definition_hash()) {
@@ -127,9 +128,12 @@ pub(crate) async fn begin(
         }
         Choice::Begin(kind) => kind,
     };
-    wait_for_predecessors(crew).await?;
+    // What a pass that ended early may still write is for a pass that writes itself.
+    if kind != Some(PassKind::Audit) {
+        wait_for_predecessors(crew).await?;
+    }
     let id = new_pass_id(machine.now(), fastrand::u32(..));
-    let trigger = Trigger { pass: id, kind, since: arguments.since };
+    let trigger = Trigger { pass: id, kind, since: arguments.since, reread: arguments.reread };
     let (pass, goes_on) = match crew.planner.begin(&crew.job, trigger).await? {
         Begun::Running(row) => {
             let since = row.since.map(|since| format!(", dates before {since} trusted"));
@@ -266,7 +270,7 @@ async fn clear_uploads(crew: &Crew, pass: &PassRef) -> Option<Timestamp> {
     held_until
 }
 
-/// Prints the report, and the first failures below it.
+/// Prints the report, and below it the first failures, or what an audit did not find equal.
 async fn conclude(
     kept: &JobLedger,
     pass: &PassRef,
@@ -279,17 +283,22 @@ async fn conclude(
     if !asked.json {
         writeln!(std::io::stdout(), "{report}")?;
     }
-    let failures = if report.failed == 0 {
-        Vec::new()
+    let (outcomes, count, what) = if report.is_audit() {
+        (UNEQUAL.as_slice(), report.unequal() - report.not_attempted, "objects")
     } else {
-        first_failures(&kept.ledger, pass, FAILURES_SHOWN).await?
+        ([Outcome::Failed].as_slice(), report.failed, "failures")
     };
-    for record in &failures {
-        eprintln!("failed: {}: {}", record.object.key, reason_of(record));
+    let named = match count {
+        0 => Vec::new(),
+        _ => first_of(&kept.ledger, pass, outcomes, FAILURES_SHOWN).await?,
+    };
+    for record in &named {
+        let outcome = outcome_of(record).map_or("pending", Outcome::as_str);
+        eprintln!("{outcome}: {}: {}", record.object.key, reason_of(record));
     }
-    let more = report.failed.saturating_sub(failures.len() as u64);
+    let more = count.saturating_sub(named.len() as u64);
     if more > 0 {
-        eprintln!("failed: {more} more; see: {} failures", asked.line("inspect"));
+        eprintln!("{more} more; see: {} {what}", asked.line("inspect"));
     }
     if let Some(hint) = left_behind(report, asked.job_file) {
         eprintln!("{hint}");

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client as TableClient;
 use aws_sdk_sqs::Client as QueueClient;
 use ossferry_aws::api::{AwsApi, Stack};
 use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
+use ossferry_core::audit::Share;
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Job;
 use ossferry_core::time::Timestamp;
@@ -87,6 +88,7 @@ pub(crate) struct Trigger<'a> {
     pub(crate) pass: &'a PassId,
     pub(crate) kind: Option<PassKind>,
     pub(crate) since: Option<Timestamp>,
+    pub(crate) reread: Option<Share>,
 }
 
 /// What the planner made of a trigger.
@@ -186,6 +188,9 @@ impl AwsStack {
         let mut event = json!({ "job": trigger.job, "id": trigger.pass });
         if let Some(kind) = trigger.kind {
             event["pass"] = json!(kind);
+        }
+        if let Some(reread) = trigger.reread {
+            event["reread"] = json!(reread.to_string());
         }
         if let Some(since) = trigger.since {
             event["since"] = json!(since.to_string());

@@ -62,6 +62,18 @@ pub(crate) fn left_behind(report: &Report, job_file: &Path) -> Option<String> {
     })
 }
 
+/// What an audit tells of: everything but what it found equal.
+pub(crate) const UNEQUAL: [Outcome; 8] = [
+    Outcome::Missing,
+    Outcome::Different,
+    Outcome::NewerAtTarget,
+    Outcome::ExtraAtTarget,
+    Outcome::Changed,
+    Outcome::Gone,
+    Outcome::Unsupported,
+    Outcome::Failed,
+];
+
 /// The report as one line of JSON.
 pub(crate) fn json_line(report: &Report) -> String {
     serde_json::to_string(report).expect("a report is texts and numbers")

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ossferry_core::audit::Share;
 use ossferry_core::job::{Job, Overwrite, SourceSpec, StoreKind};
 use ossferry_core::key::Key;
 use ossferry_core::ports::{ListRequest, ListStart};
@@ -26,6 +27,8 @@ pub struct Trigger {
     /// For an incremental pass: source dates before this are trusted. Used as given, but never later
     /// than what earlier passes vouch for: a later time could hide a change that none of them saw.
     pub since: Option<Timestamp>,
+    /// For an audit: the share of keys whose bytes are read again at the source.
+    pub reread: Option<Share>,
 }
 
 impl Planner {
@@ -73,7 +76,9 @@ impl Planner {
             return Err(Refusal::SwitchedScope.into());
         }
         let mut ours = self.ledger.passes(&name).await?;
-        self.clear_predecessors(&name, &ours).await?;
+        if trigger.kind != Some(PassKind::Audit) {
+            self.clear_predecessors(&name, &ours).await?;
+        }
         ours.retain(|pass| pass.scope_hash == scope_hash && pass.state != PassState::Skipped);
         let earlier = earlier_passes(&ours, job);
         let has_full = earlier.iter().any(|pass| pass.walk == Walk::Full && pass.is_finished);
@@ -85,17 +90,26 @@ impl Planner {
                     .map_err(|_| Refusal::NoFullPass)?;
                 Some(trigger.since.map_or(vouched, |since| since.min(vouched)))
             }
-            PassKind::Full | PassKind::Retry => None,
-            PassKind::Audit => return Err(Refusal::NoAudit.into()),
+            // An audit trusts no date: of the target's bytes the source's date says nothing.
+            PassKind::Full | PassKind::Retry | PassKind::Audit => None,
         };
+        if trigger.reread.is_some() && kind != PassKind::Audit {
+            return Err(Refusal::RereadWithout(kind).into());
+        }
         // A pass that trusts no date finds by itself what was never tried.
         let trusts_dates =
             kind != PassKind::Full || job.policy.overwrite == Some(Overwrite::SizeAndTime);
-        let outstanding = self.ledger.outstanding_of(&name, &scope_hash, trusts_dates).await?;
+        // What is outstanding is for a pass that copies.
+        let outstanding = match kind {
+            PassKind::Audit => Vec::new(),
+            _ => self.ledger.outstanding_of(&name, &scope_hash, trusts_dates).await?,
+        };
         if kind == PassKind::Retry && outstanding.is_empty() {
             return Err(Refusal::NothingOutstanding.into());
         }
-        if ours.is_empty() && job.policy.overwrite.is_none() {
+        // An audit writes nothing, and so makes no pass after it the second.
+        let is_first = ours.iter().all(|pass| pass.kind == PassKind::Audit);
+        if is_first && kind != PassKind::Audit && job.policy.overwrite.is_none() {
             self.refuse_filled_target(&job.target.prefix).await?;
         }
         // T1 is read last, but before the pass exists and so before its first page.
@@ -109,7 +123,8 @@ impl Planner {
             t2: None,
             deployed_at: None,
         };
-        Ok(BeginPass { job, pass: trigger.pass.clone(), kind, t1, since, outstanding })
+        let (pass, reread) = (trigger.pass.clone(), trigger.reread);
+        Ok(BeginPass { job, pass, kind, t1, since, outstanding, reread })
     }
 
     /// Workers of a pass that ended early may still write older bytes: the next pass waits for them.
@@ -167,8 +182,15 @@ fn again(row: PassRow) -> BeginPass {
         t2: row.t2,
         deployed_at: None,
     };
-    let outstanding = Vec::new();
-    BeginPass { job, pass: row.pass, kind: row.kind, t1: row.t1, since: row.since, outstanding }
+    BeginPass {
+        job,
+        pass: row.pass,
+        kind: row.kind,
+        t1: row.t1,
+        since: row.since,
+        outstanding: Vec::new(),
+        reread: row.reread_millionths,
+    }
 }
 
 fn earlier_passes(passes: &[PassIndexRow], job: &Job) -> Vec<EarlierPass> {

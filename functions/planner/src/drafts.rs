@@ -10,7 +10,7 @@ use ossferry_core::packing::{BatchLimits, Packed, Packer, Speed, Weight};
 use ossferry_core::sums::Walked;
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
-use ossferry_ledger::lists::{Action, Expected, PlannedObject, REASON_BYTES_MAX};
+use ossferry_ledger::lists::{Action, Audited, Expected, PlannedObject, REASON_BYTES_MAX};
 use ossferry_ledger::rows::{Progress, SliceRow, TaskKind};
 use ossferry_ledger::{Ledger, LedgerError};
 use tokio::time::Instant;
@@ -77,6 +77,7 @@ pub(crate) enum Passed {
 pub(crate) struct Drafts {
     cuts: Cuts,
     is_after_t2: bool,
+    split_bytes: u64,
     packer: Packer<PlannedObject>,
     closed: Vec<Draft>,
     /// As far as keys were looked at.
@@ -99,6 +100,7 @@ impl Drafts {
         Self {
             cuts,
             is_after_t2: false,
+            split_bytes: limits.split_bytes,
             packer: Packer::new(limits, Speed::ASSUMED),
             closed: Vec::new(),
             whole: here.clone(),
@@ -129,7 +131,8 @@ impl Drafts {
 
     /// Puts an object into a task.
     pub(crate) fn plan(&mut self, object: PlannedObject) {
-        let (key, size, weight) = (object.key.clone(), object.size, weight_of(&object));
+        let (key, size) = (object.key.clone(), object.size);
+        let weight = weight_of(&object, self.split_bytes);
         let packed = if self.is_after_t2 && is_long_overwrite(&object) {
             Some(Packed::Upload(object))
         } else {
@@ -267,9 +270,12 @@ fn is_long_overwrite(object: &PlannedObject) -> bool {
         && object.size > OVERWRITE_PUT_BYTES_MAX
 }
 
-fn weight_of(object: &PlannedObject) -> Weight {
+fn weight_of(object: &PlannedObject, split_bytes: u64) -> Weight {
     let (moved_bytes, reason) = match &object.action {
         Action::Copy { .. } => (Some(object.size), 0),
+        Action::Audit(Audited::Answers | Audited::Extra) => (Some(0), 0),
+        // What an audit reads is no upload, however large: it weighs as the largest object of a batch.
+        Action::Audit(Audited::Bytes) => (Some(object.size.min(split_bytes)), 0),
         Action::Record { reason, .. } => (None, reason.len().min(REASON_BYTES_MAX) * 3),
     };
     let expected = match &object.expected {

@@ -7,6 +7,7 @@ use ossferry_core::job::{BadDefinition, BadGlob};
 use ossferry_core::key::Key;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::PassId;
+use ossferry_ledger::rows::PassKind;
 use ossferry_ledger::{HandlerError, LedgerError};
 
 /// Why a trigger made no pass, or a message was not worked on.
@@ -101,9 +102,9 @@ pub enum Refusal {
         /// The first of them, at most five.
         examples: Vec<Key>,
     },
-    /// This version walks no audit passes.
-    #[error("this version has no audit passes")]
-    NoAudit,
+    /// Only an audit reads bytes again that need no copying.
+    #[error("--reread is for audits, and this is a pass of the kind {0}")]
+    RereadWithout(PassKind),
 }
 
 /// A number of keys, of which only a page was counted.

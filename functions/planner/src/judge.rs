@@ -229,7 +229,7 @@ fn ruling(verdict: Verdict) -> Result<Ruling, NeedsHead> {
 }
 
 /// An object without an `ETag` cannot be named in a row, where an empty text means that none is there.
-fn expected(target: Option<ETag>) -> Expected {
+pub(crate) fn expected(target: Option<ETag>) -> Expected {
     match target {
         None => Expected::Absent,
         Some(etag) if etag.as_str().is_empty() => Expected::Unknown,

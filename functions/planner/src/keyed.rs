@@ -4,7 +4,9 @@ use ossferry_core::join::{BadListing, Join, JoinStep};
 use ossferry_core::key::Key;
 use ossferry_core::object::Entry;
 use ossferry_core::ports::{ListRequest, ListStart, Page};
+use ossferry_ledger::rows::PassKind;
 
+use crate::audit::AtTarget;
 use crate::judge::Sighting;
 use crate::lister::{Bound, Listed, Lister};
 use crate::split::Splitter;
@@ -13,7 +15,10 @@ use crate::walk::{Ended, Halt, Walk};
 /// What the join waits for.
 enum Need {
     Source,
-    Target { from: Key },
+    /// `from`: where the page is to begin, unless it is to be the next one.
+    Target {
+        from: Option<Key>,
+    },
     Nothing,
 }
 
@@ -21,9 +26,15 @@ impl Walk {
     pub(crate) async fn walk_keyed(&mut self) -> Result<Ended, Halt> {
         let plan = self.judge.plan.clone();
         let prefix = plan.job.source.prefix();
-        let mut join = Join::new(prefix.clone(), plan.job.target.prefix.clone());
+        let target_prefix = plan.job.target.prefix.clone();
+        let is_audit = plan.kind == PassKind::Audit;
+        let begin = if is_audit { Join::with_extra } else { Join::new };
+        let mut join = begin(prefix.clone(), target_prefix);
         let mut source = self.list_source(prefix);
         let mut target = TargetPages::default();
+        if is_audit {
+            target.after = self.row.cursor.as_ref().and_then(|cursor| plan.job.target_key(cursor));
+        }
         let mut splitter = Splitter::new(&self.row);
         let mut sightings = Vec::new();
         let mut last_read = self.row.cursor.clone();
@@ -38,7 +49,7 @@ impl Walk {
             }
             match need {
                 Need::Nothing => {}
-                Need::Target { from } => self.feed_target(&mut join, &mut target, &from).await?,
+                Need::Target { from } => self.feed_target(&mut join, &mut target, from).await?,
                 Need::Source => {
                     self.drafts.end_page(None);
                     splitter.turn(self, last_read.as_ref()).await?;
@@ -65,16 +76,30 @@ impl Walk {
 
     /// Takes every pair that the pages in hand give.
     fn step_through(&self, join: &mut Join, sightings: &mut Vec<Sighting>) -> Need {
+        let is_audit = self.judge.plan.kind == PassKind::Audit;
         loop {
             match join.step() {
+                JoinStep::Pair { source, target_key, target } if is_audit => {
+                    let target = AtTarget::Listed(target.as_ref());
+                    sightings.push(self.judge.audit(source, &target_key, &target));
+                }
                 JoinStep::Pair { source, target_key, target } => {
                     sightings.push(self.judge.sight(source, target_key, target.as_ref()));
+                }
+                // The target's page may reach beyond the slice.
+                JoinStep::Extra { key, .. } if self.is_beyond(&key) => return Need::Nothing,
+                JoinStep::Extra { key, target } => {
+                    sightings.push(self.judge.audit_extra(key, target));
                 }
                 JoinStep::NeedSource => return Need::Source,
                 JoinStep::NeedTarget { from } => return Need::Target { from },
                 JoinStep::End => return Need::Nothing,
             }
         }
+    }
+
+    fn is_beyond(&self, key: &Key) -> bool {
+        self.until.get().is_some_and(|until| *key > until)
     }
 
     /// Checks the whole page before a key of it counts, and leaves out what lies beyond the slice.
@@ -99,20 +124,22 @@ impl Walk {
     }
 
     /// Gives the join the page of the target that holds `from`: the next one read ahead, or, where the
-    /// target holds much that the source does not, one that begins there. Gives nothing where the
-    /// deadline comes first.
+    /// target holds much that the source does not, one that begins there. Without `from` always the
+    /// next one. Gives nothing where the deadline comes first.
     async fn feed_target(
         &self,
         join: &mut Join,
         target: &mut TargetPages,
-        from: &Key,
+        from: Option<Key>,
     ) -> Result<(), Halt> {
         if let Some(lister) = &mut target.lister {
             let Some(page) = self.next_page(lister, "target").await? else { return Ok(()) };
-            if page.next.is_none() || page.entries.last().is_some_and(|last| last.key >= *from) {
+            let holds = |from| page.entries.last().is_some_and(|last| last.key >= from);
+            if page.next.is_none() || from.clone().is_none_or(holds) {
                 return target.feed(join, page);
             }
         }
+        let from = from.as_ref().or(target.after.as_ref());
         let mut lister = self.list_target(from, target.last.as_ref());
         if let Some(page) = self.next_page(&mut lister, "target").await? {
             target.lister = Some(lister);
@@ -121,9 +148,9 @@ impl Walk {
         Ok(())
     }
 
-    fn list_target(&self, from: &Key, last: Option<&Key>) -> Lister {
+    fn list_target(&self, from: Option<&Key>, last: Option<&Key>) -> Lister {
         let job = &self.judge.plan.job;
-        let start = match (target_start(from), last) {
+        let start = match (from.map_or(ListStart::Beginning, target_start), last) {
             (ListStart::After(start), Some(last)) if start < *last => {
                 ListStart::After(last.clone())
             }
@@ -144,10 +171,15 @@ struct TargetPages {
     lister: Option<Lister>,
     /// The last key given to the join: another listing begins after it.
     last: Option<Key>,
+    /// In an audit: up to here every key of the target was handed out before.
+    after: Option<Key>,
 }
 
 impl TargetPages {
-    fn feed(&mut self, join: &mut Join, page: Page) -> Result<(), Halt> {
+    fn feed(&mut self, join: &mut Join, mut page: Page) -> Result<(), Halt> {
+        if let Some(after) = &self.after {
+            page.entries.retain(|entry| entry.key > *after);
+        }
         if let Some(last) = page.entries.last() {
             self.last = Some(last.key.clone());
         }

@@ -3,6 +3,7 @@
 //! A library that a host calls: [`Planner::begin`] for a trigger, [`Planner::handle`] for each message
 //! of the planners' queue. It reads no clock and no environment of its own.
 
+mod audit;
 mod begin;
 mod deadline;
 mod drafts;

@@ -10,9 +10,9 @@ use crate::{PlanError, Planner, Trigger};
 #[async_trait::async_trait]
 impl PassMaker for Planner {
     async fn begin_pass(&self, job: &Job, asked: AskedPass) -> Result<TriggerAnswer, HandlerError> {
-        let AskedPass { pass, kind, since } = asked;
+        let AskedPass { pass, kind, since, reread } = asked;
         let answer = |outcome| TriggerAnswer::new(pass.clone(), outcome);
-        let trigger = Trigger { pass: pass.clone(), kind, since };
+        let trigger = Trigger { pass: pass.clone(), kind, since, reread };
         match self.begin(job, trigger).await {
             Ok(Begun::Running(_)) => Ok(answer(TriggerOutcome::Running)),
             Ok(Begun::Skipped { running }) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ossferry_core::audit::Share;
 use ossferry_core::compare::{Context, Copies, Past};
 use ossferry_core::job::{Encryption, Filter, Job};
 use ossferry_core::key::Key;
@@ -34,6 +35,8 @@ pub(crate) struct PassPlan {
     pub(crate) window: u64,
     /// What earlier passes copied, read when the first key asks for it: after T2 only.
     pub(crate) copied: OnceCell<CopiedBefore>,
+    /// The share of keys whose bytes an audit reads again.
+    pub(crate) reread: Option<Share>,
 }
 
 impl PassPlan {
@@ -80,6 +83,7 @@ impl Planner {
             batch_limits: BatchLimits::of(&job.limits, row_bytes_max),
             window: u64::from(job.limits.window_tasks),
             copied: OnceCell::new(),
+            reread: row.reread_millionths,
             job,
             pass,
         });

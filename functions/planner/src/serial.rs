@@ -2,9 +2,12 @@
 //! at page ends only. Such a slice is never split.
 
 use ossferry_core::join::{Lookup, SerialJoin, SerialStep};
+use ossferry_core::key::Key;
 use ossferry_core::object::Entry;
 use ossferry_core::ports::{ListRequest, ListStart};
+use ossferry_ledger::rows::PassKind;
 
+use crate::audit::AtTarget;
 use crate::judge::Sighting;
 use crate::lister::{Bound, Listed, Lister};
 use crate::walk::{Ended, Halt, Walk};
@@ -41,7 +44,8 @@ impl Walk {
     }
 
     async fn look_up(&self, entries: Vec<Entry>) -> Result<Vec<Sighting>, Halt> {
-        let job = &self.judge.plan.job;
+        let plan = &self.judge.plan;
+        let job = &plan.job;
         let (from, to) = (job.source.prefix(), &job.target.prefix);
         let mut join = SerialJoin::new(entries, from, to, TARGET_PAGES_MAX)
             .map_err(|bad| Halt::of_listing("source", &bad))?;
@@ -54,6 +58,16 @@ impl Walk {
             let page = self.judge.target.list(&request).await;
             let page = page.map_err(|error| Halt::of_port("target", &error))?;
             join.feed_target(page.entries, page.next.is_none());
+        }
+        if plan.kind == PassKind::Audit {
+            let audit = |(entry, target_key, lookup): (Entry, Key, Lookup)| {
+                let target = match &lookup {
+                    Lookup::Listed(target) => AtTarget::Listed(target.as_ref()),
+                    Lookup::Unlisted => AtTarget::Unlisted,
+                };
+                self.judge.audit(entry, &target_key, &target)
+            };
+            return Ok(join.finish().into_iter().map(audit).collect());
         }
         let sight = |(entry, target_key, lookup)| match lookup {
             Lookup::Listed(target) => self.judge.sight(entry, target_key, target.as_ref()),

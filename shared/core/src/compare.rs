@@ -243,6 +243,11 @@ fn md5s(
     source.and_then(ETag::as_md5).zip(target.and_then(ETag::as_md5))
 }
 
+/// Whether the listings alone show that the target holds the source's bytes.
+pub fn is_listed_equal(context: &Context, entry: &Entry, target: &Entry) -> bool {
+    compare_lists(context, entry, target) == Content::Equal
+}
+
 fn is_unchanged_since(context: &Context, past: Past, entry: &Entry) -> bool {
     let dates = entry.last_modified.zip(context.since);
     !past.is_outstanding && dates.is_some_and(|(time, since)| time < since)

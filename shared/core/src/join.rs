@@ -48,11 +48,19 @@ pub enum JoinStep {
     },
     /// [`Join::feed_source`] the next page.
     NeedSource,
+    /// The target alone has this key. Only of a join that was begun with [`Join::with_extra`].
+    Extra {
+        /// Where it would have come from.
+        key: Key,
+        /// At the target.
+        target: Entry,
+    },
     /// [`Join::feed_target`] the next page, or a page that begins at this target key: nothing before
     /// it matters any more.
     NeedTarget {
-        /// The next target key to be looked up.
-        from: Key,
+        /// The next target key to be looked up; `None` where every key of the target matters, so that
+        /// no page may be left out.
+        from: Option<Key>,
     },
     /// The source's listing is over.
     End,
@@ -66,6 +74,7 @@ pub struct Join {
     source: Side,
     target: Side,
     target_extra: u64,
+    hands_out_extra: bool,
 }
 
 #[derive(Debug, Default)]
@@ -104,7 +113,14 @@ impl Join {
     /// same place.
     pub fn new(source_prefix: Key, target_prefix: Key) -> Self {
         let (source, target) = (Side::default(), Side::default());
-        Self { source_prefix, target_prefix, source, target, target_extra: 0 }
+        let (target_extra, hands_out_extra) = (0, false);
+        Self { source_prefix, target_prefix, source, target, target_extra, hands_out_extra }
+    }
+
+    /// A join that also hands out what only the target has, in its place among the pairs and up to the
+    /// end of the target's listing, which must be fed whole.
+    pub fn with_extra(source_prefix: Key, target_prefix: Key) -> Self {
+        Self { hands_out_extra: true, ..Self::new(source_prefix, target_prefix) }
     }
 
     /// Takes the next page of the source. `is_last` says that no page follows.
@@ -132,16 +148,23 @@ impl Join {
     /// The next pair, or what is needed for it.
     pub fn step(&mut self) -> JoinStep {
         let Some(next) = self.source.entries.front() else {
-            return if self.source.is_over { JoinStep::End } else { JoinStep::NeedSource };
+            return match (self.source.is_over, self.hands_out_extra) {
+                (false, _) => JoinStep::NeedSource,
+                (true, false) => JoinStep::End,
+                (true, true) => self.extra_to_the_end(),
+            };
         };
         let (from, to) = (self.source_prefix.as_bytes(), self.target_prefix.as_bytes());
         let target_key = next.key.moved(from, to).expect("a fed key begins with the prefix");
-        while self.target.entries.front().is_some_and(|entry| entry.key < target_key) {
-            self.target.entries.pop_front();
+        while let Some(extra) = self.target.entries.pop_front_if(|entry| entry.key < target_key) {
             self.target_extra += 1;
+            if self.hands_out_extra {
+                return self.extra(extra);
+            }
         }
         if self.target.entries.is_empty() && !self.target.is_over {
-            return JoinStep::NeedTarget { from: target_key };
+            let from = (!self.hands_out_extra).then_some(target_key);
+            return JoinStep::NeedTarget { from };
         }
         let is_same = self.target.entries.front().is_some_and(|entry| entry.key == target_key);
         let target = if is_same { self.target.entries.pop_front() } else { None };
@@ -149,6 +172,24 @@ impl Join {
             Some(source) => JoinStep::Pair { source, target_key, target },
             None => JoinStep::End,
         }
+    }
+
+    /// What the target holds beyond the last key of the source.
+    fn extra_to_the_end(&mut self) -> JoinStep {
+        match self.target.entries.pop_front() {
+            Some(extra) => {
+                self.target_extra += 1;
+                self.extra(extra)
+            }
+            None if self.target.is_over => JoinStep::End,
+            None => JoinStep::NeedTarget { from: None },
+        }
+    }
+
+    fn extra(&self, target: Entry) -> JoinStep {
+        let (from, to) = (self.target_prefix.as_bytes(), self.source_prefix.as_bytes());
+        let key = target.key.moved(from, to).expect("a fed key begins with the prefix");
+        JoinStep::Extra { key, target }
     }
 }
 
@@ -203,9 +244,10 @@ mod tests {
                         let (page, is_last) = page(0, source_page);
                         join.feed_source(page, is_last).unwrap();
                     }
+                    JoinStep::Extra { .. } => prop_assert!(false, "nobody asked for it"),
                     JoinStep::NeedTarget { from } => {
                         let (page, is_last) = page(1, target_page);
-                        prop_assert!(from.starts_with(b"t-"));
+                        prop_assert!(from.is_some_and(|from| from.starts_with(b"t-")));
                         join.feed_target(page, is_last).unwrap();
                     }
                     JoinStep::End => break,
@@ -222,6 +264,51 @@ mod tests {
                 !source.contains(*key) && source.last().is_some_and(|last| *key < last)
             });
             prop_assert_eq!(join.target_extra(), extra.count() as u64);
+        }
+
+        #[test]
+        fn with_extra_every_key_of_either_side_comes_once_and_in_order(
+            source in prop::collection::btree_set("[ab/]{0,4}", 0..30),
+            target in prop::collection::btree_set("[ab/]{0,4}", 0..30),
+            source_page in 1_usize..5,
+            target_page in 1_usize..5,
+        ) {
+            let mut join = Join::with_extra(Key::from("s/"), Key::from("t-"));
+            let mut left = [("s/", &source), ("t-", &target)].map(|(prefix, keys)| {
+                keys.iter().map(|key| entry(Key::from(format!("{prefix}{key}")), 1)).collect()
+            });
+            let mut page = |side: usize, size: usize| {
+                let rest: &mut VecDeque<Entry> = &mut left[side];
+                let page = rest.drain(..size.min(rest.len())).collect();
+                (page, rest.is_empty())
+            };
+            let mut met = Vec::new();
+            loop {
+                match join.step() {
+                    JoinStep::Pair { source, target, .. } => {
+                        met.push((source.key, true, target.is_some()));
+                    }
+                    JoinStep::Extra { key, .. } => met.push((key, false, true)),
+                    JoinStep::NeedSource => {
+                        let (page, is_last) = page(0, source_page);
+                        join.feed_source(page, is_last).unwrap();
+                    }
+                    JoinStep::NeedTarget { from } => {
+                        prop_assert_eq!(from, None);
+                        let (page, is_last) = page(1, target_page);
+                        join.feed_target(page, is_last).unwrap();
+                    }
+                    JoinStep::End => break,
+                }
+            }
+            let want: Vec<_> = source
+                .union(&target)
+                .map(|key| {
+                    let (at_source, at_target) = (source.contains(key), target.contains(key));
+                    (Key::from(format!("s/{key}")), at_source, at_target)
+                })
+                .collect();
+            prop_assert_eq!(met, want);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
 //! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
 
+pub mod audit;
 pub mod carry;
 pub mod compare;
 pub mod crc;

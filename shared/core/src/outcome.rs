@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// How many outcomes there are.
+pub const OUTCOMES: usize = 15;
+
 macro_rules! outcomes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         /// What became of a planned object. Numbers are stored: never reuse one.
@@ -14,7 +17,7 @@ macro_rules! outcomes {
 
         impl Outcome {
             /// Every outcome, in the order of reports.
-            pub const ALL: [Self; 9] = [$(Self::$name,)*];
+            pub const ALL: [Self; OUTCOMES] = [$(Self::$name,)*];
 
             /// The word in rows, JSON, CSV and documents.
             pub fn as_str(self) -> &'static str {
@@ -53,12 +56,45 @@ outcomes! {
     Failed = 8, "failed";
     /// The pass was stopped or cancelled before its turn.
     NotAttempted = 9, "not-attempted";
+    /// Found by an audit: the target holds what the source does.
+    Equal = 10, "equal";
+    /// Found by an audit: the target lacks it.
+    Missing = 11, "missing";
+    /// Found by an audit: the target holds something else.
+    Different = 12, "different";
+    /// Found by an audit: the application wrote the target's object after the switch.
+    NewerAtTarget = 13, "newer-at-target";
+    /// Found by an audit: only the target holds the key.
+    ExtraAtTarget = 14, "extra-at-target";
+    /// It changed at either end while an audit looked, which so found nothing.
+    Changed = 15, "changed";
 }
 
 impl Outcome {
+    /// What only an audit finds, in the order of reports.
+    pub const FINDINGS: [Self; 6] = [
+        Self::Equal,
+        Self::Missing,
+        Self::Different,
+        Self::NewerAtTarget,
+        Self::ExtraAtTarget,
+        Self::Changed,
+    ];
+
     /// Whether the next pass has to look at the key again without trusting dates.
     pub fn is_outstanding(self) -> bool {
-        matches!(self, Self::Deferred | Self::Archived | Self::Failed | Self::NotAttempted)
+        match self {
+            Self::Deferred | Self::Archived | Self::Failed | Self::NotAttempted => true,
+            // What an audit found is for the next pass to mend, whatever the source's date says.
+            Self::Missing | Self::Different | Self::Changed => true,
+            Self::Copied | Self::Unchanged | Self::Kept | Self::Gone | Self::Unsupported => false,
+            Self::Equal | Self::NewerAtTarget | Self::ExtraAtTarget => false,
+        }
+    }
+
+    /// Whether only an audit finds it.
+    pub fn is_finding(self) -> bool {
+        Self::FINDINGS.contains(&self)
     }
 
     /// Its place in [`Outcome::ALL`].
@@ -89,6 +125,7 @@ mod tests {
             assert_eq!(outcome.index(), index);
             assert_eq!(Outcome::try_from(u8::from(outcome)), Ok(outcome));
         }
-        assert!(Outcome::try_from(0).is_err() && Outcome::try_from(10).is_err());
+        assert!(Outcome::try_from(0).is_err() && Outcome::try_from(16).is_err());
+        assert_eq!(Outcome::FINDINGS[..], Outcome::ALL[9..], "they follow the others");
     }
 }

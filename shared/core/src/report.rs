@@ -86,7 +86,7 @@ pub struct Report {
     /// Why it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// In the source's listing.
+    /// In the source's listing; in an audit also keys that only the target lists.
     pub listed: u64,
     /// Not of the job, by its filters.
     pub filtered: u64,
@@ -121,13 +121,38 @@ pub struct Report {
     /// The pass ended before its turn.
     #[serde(rename = "not-attempted")]
     pub not_attempted: u64,
+    /// Found by an audit: the target holds what the source does. Those that the listings show equal
+    /// are `skipped_equal`.
+    #[serde(default)]
+    pub equal: u64,
+    /// Found by an audit: the target lacks it.
+    #[serde(default)]
+    pub missing: u64,
+    /// Found by an audit: the target holds something else.
+    #[serde(default)]
+    pub different: u64,
+    /// Found by an audit: the application wrote the target's object after the switch.
+    #[serde(default, rename = "newer-at-target")]
+    pub newer_at_target: u64,
+    /// Found by an audit: only the target holds the key.
+    #[serde(default, rename = "extra-at-target")]
+    pub extra_at_target: u64,
+    /// It changed at either end while an audit looked.
+    #[serde(default)]
+    pub changed: u64,
     /// Bytes of the objects listed.
     pub bytes_listed: u64,
     /// Bytes of the objects planned.
     pub bytes_planned: u64,
     /// Bytes of the objects copied.
     pub bytes_copied: u64,
-    /// How the copied objects were proved.
+    /// Objects whose bytes an audit read again at the source.
+    #[serde(default)]
+    pub reread: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub bytes_reread: u64,
+    /// How the copied objects were proved; in an audit, how the equal ones were found so.
     pub proof: Proofs,
     /// Requests made, by operation.
     pub requests: Requests,
@@ -208,9 +233,17 @@ impl Report {
             unsupported: sum.of(Outcome::Unsupported),
             failed: sum.of(Outcome::Failed),
             not_attempted: sum.of(Outcome::NotAttempted) + left,
+            equal: sum.of(Outcome::Equal),
+            missing: sum.of(Outcome::Missing),
+            different: sum.of(Outcome::Different),
+            newer_at_target: sum.of(Outcome::NewerAtTarget),
+            extra_at_target: sum.of(Outcome::ExtraAtTarget),
+            changed: sum.of(Outcome::Changed),
             bytes_listed: walked.listed_bytes,
             bytes_planned: walked.planned_bytes,
             bytes_copied: sum.bytes_copied,
+            reread: sum.findings.reread,
+            bytes_reread: sum.findings.bytes_reread,
             proof: Proofs {
                 a: proved(Grade::A),
                 b: proved(Grade::B),
@@ -239,11 +272,28 @@ impl Report {
             Outcome::Unsupported => self.unsupported,
             Outcome::Failed => self.failed,
             Outcome::NotAttempted => self.not_attempted,
+            Outcome::Equal => self.equal,
+            Outcome::Missing => self.missing,
+            Outcome::Different => self.different,
+            Outcome::NewerAtTarget => self.newer_at_target,
+            Outcome::ExtraAtTarget => self.extra_at_target,
+            Outcome::Changed => self.changed,
         }
     }
 
+    /// Whether the pass only compared.
+    pub fn is_audit(&self) -> bool {
+        self.kind == "audit"
+    }
+
+    /// Objects of an audit that were not found equal, whatever else was found of them.
+    pub fn unequal(&self) -> u64 {
+        if self.is_audit() { self.planned - self.equal.min(self.planned) } else { 0 }
+    }
+
     /// Checks that the counts keep the law: listed = filtered + skipped + planned, planned = the sum of
-    /// the outcomes (nothing pending once the pass has finished), and a proof for each copied object.
+    /// the outcomes (nothing pending once the pass has finished), and a proof for each object that was
+    /// copied or found equal.
     pub fn check_law(&self) -> Result<(), LawBroken> {
         let accounted = self.filtered + self.skipped + self.planned;
         if accounted != self.listed {
@@ -258,18 +308,19 @@ impl Report {
             });
         }
         let proved = self.proof.a + self.proof.b + self.proof.c + self.proof.d;
-        if proved < self.copied {
-            return Err(LawBroken::Proved { copied: self.copied, proved });
+        let copied = self.copied + self.equal;
+        if proved < copied {
+            return Err(LawBroken::Proved { copied, proved });
         }
         Ok(())
     }
 
-    /// The exit status: 0 finished and nothing failed; 2 finished with failures; 1 anything else, a
-    /// pass that listed nothing among it.
+    /// The exit status: 0 finished and nothing failed; 2 finished with failures, or an audit that did
+    /// not find everything equal; 1 anything else, a pass that listed nothing among it.
     pub fn exit_status(&self) -> u8 {
         match self.state {
             ReportState::Finished if self.listed == 0 => 1,
-            ReportState::Finished if self.failed > 0 => 2,
+            ReportState::Finished if self.failed > 0 || self.unequal() > 0 => 2,
             ReportState::Finished => 0,
             ReportState::Open | ReportState::Stopped | ReportState::Cancelled => 1,
         }

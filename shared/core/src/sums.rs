@@ -4,13 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::meter::Requests;
-use crate::outcome::Outcome;
+use crate::outcome::{OUTCOMES, Outcome};
 use crate::proof::Grade;
 
 /// What a planner saw. Stands in the slice row whose conditional write moved the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Walked {
-    /// Entries of the source listing that lie in the slice.
+    /// Entries of the source listing that lie in the slice; in an audit also keys that only the target
+    /// lists.
     pub listed: u64,
     /// Their bytes.
     pub listed_bytes: u64,
@@ -61,20 +62,58 @@ impl Walked {
 /// What became of planned objects. Stands in the task row whose conditional write made it so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sum {
-    /// By [`Outcome::index`].
-    pub outcomes: [u64; 9],
+    /// By [`Outcome::index`], of those that a pass which copies has.
+    pub outcomes: [u64; COPYING],
     /// Bytes of the objects copied.
     pub bytes_copied: u64,
-    /// Objects copied, by [`Grade::index`].
+    /// Objects copied, or found equal by an audit, by [`Grade::index`].
     pub proofs: [u64; 4],
     /// Requests the copiers made.
     pub requests: Requests,
+    /// What an audit found.
+    #[serde(default, skip_serializing_if = "Findings::is_none")]
+    pub findings: Findings,
+}
+
+/// Outcomes of a pass that copies; an audit's findings are numbered after them.
+const COPYING: usize = OUTCOMES - Outcome::FINDINGS.len();
+
+/// What an audit found. Rows of other passes have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Findings {
+    /// In the order of [`Outcome::FINDINGS`].
+    pub outcomes: [u64; 6],
+    /// Objects whose bytes were read again at the source.
+    pub reread: u64,
+    /// Their bytes.
+    pub bytes_reread: u64,
+}
+
+impl Findings {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (sum, count) in self.outcomes.iter_mut().zip(other.outcomes) {
+            *sum += count;
+        }
+        self.reread += other.reread;
+        self.bytes_reread += other.bytes_reread;
+    }
 }
 
 impl Sum {
-    /// Counts one object.
+    /// Counts one object, of which so many bytes were copied, or read again by an audit.
     pub fn count(&mut self, outcome: Outcome, bytes: u64, grade: Option<Grade>) {
-        self.outcomes[outcome.index()] += 1;
+        match outcome.index().checked_sub(COPYING) {
+            Some(finding) => {
+                self.findings.outcomes[finding] += 1;
+                self.findings.reread += u64::from(bytes > 0);
+                self.findings.bytes_reread += bytes;
+            }
+            None => self.outcomes[outcome.index()] += 1,
+        }
         if outcome == Outcome::Copied {
             self.bytes_copied += bytes;
         }
@@ -85,12 +124,15 @@ impl Sum {
 
     /// How many had this outcome.
     pub fn of(&self, outcome: Outcome) -> u64 {
-        self.outcomes[outcome.index()]
+        match outcome.index().checked_sub(COPYING) {
+            Some(finding) => self.findings.outcomes[finding],
+            None => self.outcomes[outcome.index()],
+        }
     }
 
     /// Objects that have an outcome.
     pub fn objects(&self) -> u64 {
-        self.outcomes.iter().sum()
+        Outcome::ALL.into_iter().map(|outcome| self.of(outcome)).sum()
     }
 
     /// Adds the other's counts.
@@ -103,6 +145,7 @@ impl Sum {
         }
         self.bytes_copied += other.bytes_copied;
         self.requests.add(&other.requests);
+        self.findings.add(&other.findings);
     }
 }
 
@@ -130,5 +173,21 @@ mod tests {
         sum.count(Outcome::Copied, 5, Some(Grade::A));
         sum.count(Outcome::Failed, 7, None);
         assert_eq!((sum.objects(), sum.bytes_copied, sum.proofs), (2, 5, [1, 0, 0, 0]));
+    }
+
+    #[test]
+    fn findings_are_counted_apart_and_stand_in_no_row_of_another_pass() {
+        let mut sum = Sum::default();
+        sum.count(Outcome::Failed, 7, None);
+        assert!(!serde_json::to_string(&sum).unwrap().contains("findings"));
+        sum.count(Outcome::Equal, 9, Some(Grade::C));
+        sum.count(Outcome::Changed, 0, None);
+        assert_eq!((sum.objects(), sum.bytes_copied), (3, 0));
+        assert_eq!((sum.of(Outcome::Equal), sum.of(Outcome::Changed)), (1, 1));
+        let mut twice = sum.clone();
+        twice.add(&sum);
+        assert_eq!((twice.of(Outcome::Equal), twice.findings.bytes_reread), (2, 18));
+        let text = serde_json::to_string(&twice).unwrap();
+        assert_eq!(serde_json::from_str::<Sum>(&text).unwrap(), twice);
     }
 }

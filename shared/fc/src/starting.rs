@@ -121,6 +121,7 @@ mod tests {
             began: Timestamp(0),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         };
         let mut totals = PassTotals { tasks, slices: 1, ..PassTotals::default() };

@@ -1,5 +1,6 @@
 //! What is asked of a planner beside the messages of its queue: by a schedule, by a person.
 
+use ossferry_core::audit::Share;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{JobName, PassId};
 use ossferry_ledger::rows::PassKind;
@@ -18,6 +19,8 @@ pub struct TriggerEvent {
     pub kind: Option<PassKind>,
     /// Source dates before it are trusted.
     pub since: Option<Timestamp>,
+    /// For an audit: the share of keys whose bytes are read again.
+    pub reread: Option<Share>,
     /// Made by whoever calls.
     pub id: Option<PassId>,
     /// When a schedule planned to call, whichever attempt this is.
@@ -66,6 +69,12 @@ pub enum AskError {
     /// Only an incremental pass trusts dates.
     #[error("trigger event: since is for incremental passes, and a {0} pass is asked for")]
     SinceWithout(PassKind),
+    /// A share that is no per cent.
+    #[error("trigger event: reread = \"{0}\" is no share: write 5% or 0.25%")]
+    Share(String),
+    /// Only an audit reads again.
+    #[error("trigger event: reread is for audits: write pass = \"audit\"")]
+    RereadWithoutAudit,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +83,7 @@ struct TriggerShape {
     job: JobName,
     pass: Option<PassKind>,
     since: Option<String>,
+    reread: Option<String>,
     id: Option<String>,
     time: Option<String>,
 }
@@ -105,7 +115,7 @@ impl Asked {
 
 impl TriggerShape {
     fn read(self) -> Result<TriggerEvent, AskError> {
-        let Self { job, pass, since, id, time } = self;
+        let Self { job, pass, since, reread, id, time } = self;
         let since = read_time("since", since)?;
         let kind = match (pass, since) {
             (None, Some(_)) => Some(PassKind::Incremental),
@@ -114,9 +124,14 @@ impl TriggerShape {
             }
             (kind, _) => kind,
         };
+        let reread = reread.map(|text| Share::from_text(&text).ok_or(AskError::Share(text)));
+        let reread = reread.transpose()?;
+        if reread.is_some() && kind != Some(PassKind::Audit) {
+            return Err(AskError::RereadWithoutAudit);
+        }
         let id = id.map(|id| if is_key_text(&id) { Ok(PassId(id)) } else { Err(id) });
         let id = id.transpose().map_err(AskError::PassId)?;
-        Ok(TriggerEvent { job, kind, since, id, time: read_time("time", time)? })
+        Ok(TriggerEvent { job, kind, since, reread, id, time: read_time("time", time)? })
     }
 }
 
@@ -165,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn an_audit_may_be_asked_to_read_a_share_again() {
+        let event = json!({"job": "photos", "pass": "audit", "reread": "0.5%"});
+        let Asked::Trigger(trigger) = Asked::read(event).unwrap() else { panic!() };
+        assert_eq!(trigger.kind, Some(PassKind::Audit));
+        assert_eq!(trigger.reread, Share::from_text("0.5%"));
+    }
+
+    #[test]
     fn a_sweep_is_of_one_job_or_of_all() {
         assert_eq!(Asked::read(json!({"sweep": true})).unwrap(), Asked::Sweep(None));
         let one = Asked::read(json!({"sweep": true, "job": "photos"})).unwrap();
@@ -183,6 +206,8 @@ mod tests {
             (json!({"job": "a", "pass": "full", "since": "2026-11-01T00:00:00Z"}), "full"),
             (json!({"job": "a", "since": "yesterday"}), "yesterday"),
             (json!({"job": "a", "time": "<aws.scheduler.scheduled-time>"}), "scheduled-time"),
+            (json!({"job": "a", "pass": "audit", "reread": "5"}), "reread"),
+            (json!({"job": "a", "pass": "full", "reread": "5%"}), "audit"),
             (json!({"job": "a", "id": "a/b"}), "a/b"),
             (json!({"job": "a", "id": ""}), "want 1 to"),
         ] {

@@ -159,7 +159,7 @@ fn of_objects(sum: &Sum) -> Vec<(&'static str, f64)> {
         ("ProofD", sum.proofs[Grade::D.index()]),
     ];
     let counts = [
-        ("Objects", sum.outcomes.iter().sum()),
+        ("Objects", sum.objects()),
         ("Failures", sum.of(Outcome::Failed)),
         ("Bytes", sum.bytes_copied),
     ];

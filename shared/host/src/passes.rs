@@ -4,6 +4,7 @@ mod sweeping;
 
 use std::future::Future;
 
+use ossferry_core::audit::Share;
 use ossferry_core::job::Job;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{JobName, PassId, PassRef};
@@ -29,6 +30,8 @@ pub struct AskedPass {
     pub kind: Option<PassKind>,
     /// Source dates before it are trusted.
     pub since: Option<Timestamp>,
+    /// For an audit: the share of keys whose bytes are read again.
+    pub reread: Option<Share>,
 }
 
 /// Begins passes and clears up after them: a planner.
@@ -73,7 +76,8 @@ impl<W: PassMaker> Passes<'_, W> {
         };
         let (definition, hash) = (&row.definition, &row.definition_hash);
         let made = self.workshop.of_definition(definition, hash).await?;
-        let asked = AskedPass { pass, kind: event.kind, since: event.since };
+        let TriggerEvent { kind, since, reread, .. } = *event;
+        let asked = AskedPass { pass, kind, since, reread };
         made.worker.begin_pass(&made.job, asked).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ossferry_core::audit::Share;
 use ossferry_core::key::Key;
 use ossferry_core::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct BeginPass {
     pub since: Option<Timestamp>,
     /// Keys that earlier passes left outstanding, sorted.
     pub outstanding: Vec<Key>,
+    /// The share of keys whose bytes an audit reads again.
+    pub reread: Option<Share>,
 }
 
 /// What came of a trigger.
@@ -149,6 +152,7 @@ impl Ledger {
                             began: now,
                             ended: None,
                             outstanding_chunks: chunks,
+                            reread_millionths: begin.reread,
                             totals: None,
                         },
                         (),

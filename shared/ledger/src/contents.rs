@@ -8,7 +8,7 @@ use ossferry_core::outcome::Outcome;
 use crate::ids::{JobName, PassRef, SliceRef, TaskRef};
 use crate::ledger::{Ledger, LedgerError, Result};
 use crate::lists::{ObjectResult, PlannedObject};
-use crate::rows::{PassRow, PassState, PassTotals, SliceState, TaskRow, TaskState};
+use crate::rows::{PassKind, PassRow, PassState, PassTotals, SliceState, TaskRow, TaskState};
 use crate::settling::Branch;
 
 /// Task rows read at once.
@@ -215,7 +215,8 @@ impl Ledger {
 
     /// Keys that earlier passes of a scope left outstanding: of every pass since the last finished
     /// one, that one included, and what each of those had inherited. `unattempted` as for
-    /// [`Ledger::unresolved_keys`].
+    /// [`Ledger::unresolved_keys`]. What an audit found is outstanding; it takes nothing off, and what
+    /// it did not come to look at is not its own.
     pub async fn outstanding_of(
         &self,
         job: &JobName,
@@ -228,8 +229,9 @@ impl Ledger {
                 continue;
             }
             let pass = PassRef { job: job.clone(), pass: index.pass };
-            keys.append(&mut self.unresolved_keys(&pass, unattempted).await?);
-            if index.state == PassState::Finished {
+            let is_audit = index.kind == PassKind::Audit;
+            keys.append(&mut self.unresolved_keys(&pass, unattempted && !is_audit).await?);
+            if index.state == PassState::Finished && !is_audit {
                 break;
             }
             keys.extend(self.outstanding_keys(&pass).await?);

@@ -13,8 +13,12 @@ use ossferry_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The version of lists that this code writes.
-pub const LIST_VERSION: u32 = 1;
+/// The newest version of lists that this code reads and writes.
+pub const LIST_VERSION: u32 = 2;
+
+/// The version of lists that know of no audit. They are still written where there is none, so that an
+/// older copier takes them; of an audit it must not copy anything.
+const BEFORE_AUDITS: u32 = 1;
 
 /// A reason longer than this is cut: a thousand failures must fit one row.
 pub const REASON_BYTES_MAX: usize = 240;
@@ -48,6 +52,21 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// Compare it at both ends, and write at neither.
+    Audit(Audited),
+}
+
+/// What an audit is to compare. Names are stored: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Audited {
+    /// What both ends say of it.
+    Answers,
+    /// Also the bytes, read again at the source.
+    Bytes,
+    /// Only the target listed the key; it is spelled as the source's, and size and `ETag` are the
+    /// target's.
+    Extra,
 }
 
 /// One object of a task, as listed.
@@ -80,7 +99,7 @@ pub struct ObjectResult {
     pub proof: Option<Grade>,
     /// Of the bytes at the target.
     pub crc64_ecma: Option<u64>,
-    /// Bytes copied.
+    /// Bytes copied, or read again by an audit.
     pub bytes: u64,
     /// Of the source's object that was copied.
     pub source_etag: Option<ETag>,
@@ -91,7 +110,7 @@ pub struct ObjectResult {
 }
 
 impl ObjectResult {
-    /// The result without proof: for every outcome but `copied` and `unchanged`.
+    /// The result without proof: for every outcome but `copied`, `unchanged` and `equal`.
     pub fn plain(index: u32, outcome: Outcome, reason: impl Into<String>) -> Self {
         let reason = cut(reason.into());
         Self { index, outcome: Some(outcome), reason: Some(reason), ..Self::default() }
@@ -119,12 +138,12 @@ pub enum ListError {
     #[error("damaged list: {0}")]
     Damaged(String),
     /// A newer planner wrote it.
-    #[error("list of version {0}, this reads version {LIST_VERSION}")]
+    #[error("list of version {0}, this reads up to version {LIST_VERSION}")]
     Version(u32),
 }
 
 // key, size, etag, last modified, storage class, expected target etag ("" absent, null unknown),
-// 0 copy / 1 copy if absent / [outcome, reason]
+// 0 copy / 1 copy if absent / [outcome, reason] / what an audit compares (from version 2)
 type ObjectTuple<'a> = (
     std::borrow::Cow<'a, str>,
     u64,
@@ -140,6 +159,7 @@ type ObjectTuple<'a> = (
 enum ActionTuple<'a> {
     Copy(u8),
     Record(Outcome, std::borrow::Cow<'a, str>),
+    Audit(Audited),
 }
 
 // index, outcome, grade, crc64_ecma, bytes, source etag, target etag, reason
@@ -172,6 +192,7 @@ fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
             Action::Record { outcome, reason } => {
                 ActionTuple::Record(*outcome, cut(reason.clone()).into())
             }
+            Action::Audit(audited) => ActionTuple::Audit(*audited),
         },
     )
 }
@@ -179,7 +200,8 @@ fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
 /// Spells a task's objects.
 pub fn encode_objects(objects: &[PlannedObject]) -> Bytes {
     let tuples: Vec<_> = objects.iter().map(object_tuple).collect();
-    compress(&(LIST_VERSION, tuples))
+    let is_of_audit = objects.iter().any(|object| matches!(object.action, Action::Audit(_)));
+    compress(&(version(is_of_audit), tuples))
 }
 
 /// Reads a task's objects.
@@ -203,6 +225,7 @@ pub fn decode_objects(blob: &[u8]) -> Result<Vec<PlannedObject>, ListError> {
                 ActionTuple::Record(outcome, reason) => {
                     Action::Record { outcome, reason: reason.into_owned() }
                 }
+                ActionTuple::Audit(audited) => Action::Audit(audited),
             },
         }
     });
@@ -242,7 +265,12 @@ pub fn encode_results(results: &[ObjectResult]) -> Bytes {
             )
         })
         .collect();
-    compress(&(LIST_VERSION, tuples))
+    let is_finding = |result: &ObjectResult| result.outcome.is_some_and(Outcome::is_finding);
+    compress(&(version(results.iter().any(is_finding)), tuples))
+}
+
+fn version(is_of_audit: bool) -> u32 {
+    if is_of_audit { LIST_VERSION } else { BEFORE_AUDITS }
 }
 
 /// Reads what became of a task's objects.
@@ -257,7 +285,7 @@ pub fn decode_results(blob: &[u8]) -> Result<Vec<ObjectResult>, ListError> {
 
 /// Spells a sorted list of keys.
 pub fn encode_keys(keys: &[Key]) -> Bytes {
-    compress(&(LIST_VERSION, keys))
+    compress(&(BEFORE_AUDITS, keys))
 }
 
 /// Reads a sorted list of keys.
@@ -281,7 +309,7 @@ fn decompress<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, ListError> {
     let mut stream = serde_json::Deserializer::from_slice(&json);
     let (version, entries): (u32, serde_json::Value) =
         Deserialize::deserialize(&mut stream).map_err(|cause| damaged(&cause))?;
-    if version != LIST_VERSION {
+    if !(BEFORE_AUDITS..=LIST_VERSION).contains(&version) {
         return Err(ListError::Version(version));
     }
     serde_json::from_value(entries).map_err(|cause| damaged(&cause))
@@ -352,8 +380,26 @@ mod tests {
     #[test]
     fn damage_and_newer_versions_are_named() {
         assert!(matches!(decode_objects(b"nonsense"), Err(ListError::Damaged(_))));
-        let newer = compress(&(2, Vec::<u8>::new()));
-        assert!(matches!(decode_results(&newer), Err(ListError::Version(2))));
+        let newer = compress(&(LIST_VERSION + 1, Vec::<u8>::new()));
+        assert!(matches!(decode_results(&newer), Err(ListError::Version(3))));
+    }
+
+    #[test]
+    fn a_list_of_an_audit_is_of_a_version_that_older_copiers_do_not_take() {
+        let version = |blob: &[u8]| {
+            let json = zstd::stream::decode_all(blob).unwrap();
+            serde_json::from_slice::<(u32, serde_json::Value)>(&json).unwrap().0
+        };
+        let copied = object(b"a".to_vec(), 1, Action::Copy { forbid_overwrite: false });
+        assert_eq!(version(&encode_objects(std::slice::from_ref(&copied))), 1);
+        for audited in [Audited::Answers, Audited::Bytes, Audited::Extra] {
+            let objects = [copied.clone(), object(b"b".to_vec(), 1, Action::Audit(audited))];
+            let blob = encode_objects(&objects);
+            assert_eq!((version(&blob), decode_objects(&blob).unwrap()), (2, objects.to_vec()));
+        }
+        let found = ObjectResult::plain(0, Outcome::Missing, "not at the target");
+        assert_eq!(version(&encode_results(std::slice::from_ref(&found))), 2);
+        assert_eq!(version(&encode_results(&[ObjectResult::plain(0, Outcome::Gone, "")])), 1);
     }
 
     #[test]

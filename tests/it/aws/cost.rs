@@ -162,6 +162,7 @@ async fn put_pass(table: &dyn Table, pass: &PassRef, definition: String) {
         began: Timestamp(1),
         ended: None,
         outstanding_chunks: 0,
+        reread_millionths: None,
         totals: None,
     };
     put(table, pass_row(pass), &row).await;

@@ -42,7 +42,15 @@ async fn check_reads_both_ends_and_writes_at_neither() {
     let said = ossferry.run(&check).await.expect(0);
     assert!(said.stdout.contains("ok"), "{}", said.stdout);
     assert!(!ossferry.ledger().exists(), "a check makes no ledger");
-    let reads = ["GetObject", "HeadObject", "HeadBucket", "ListObjects", "ListObjectsV2"];
+    let reads = [
+        "GetBucketInfo",
+        "GetBucketVersioning",
+        "GetObject",
+        "HeadBucket",
+        "HeadObject",
+        "ListObjects",
+        "ListObjectsV2",
+    ];
     let seen = oss.wire().take_seen();
     let buckets: BTreeSet<&str> = seen.iter().map(|seen| seen.bucket.as_str()).collect();
     assert_eq!(buckets.len(), 2, "both ends are asked");

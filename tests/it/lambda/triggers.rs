@@ -84,7 +84,7 @@ async fn an_account_that_is_refused_when_a_copier_starts_stops_the_pass_for_that
     // The planner has opened both ends by now; the copier finds the key revoked.
     stack.trigger(json!({"pass": "full", "id": "p1"})).await;
     let revoked = Fault::Forbidden("InvalidAccessKeyId");
-    oss.wire().rule(Rule::first("OtherOfBucket", revoked).at(1, u64::MAX));
+    oss.wire().rule(Rule::first("GetBucketInfo", revoked).at(1, u64::MAX));
     let row = stack.until_end(&pass, PASS_MAX).await;
     assert_eq!(row.state, PassState::Stopped);
     let reason = row.reason.unwrap();

@@ -71,6 +71,15 @@ impl Bench {
 
     /// A bench whose job is edited first; `t2` by the target's clock, after the test began.
     pub(crate) async fn with(edit: impl FnOnce(&mut Job), t2: Option<Duration>) -> Self {
+        Self::of(PassKind::Full, edit, t2).await
+    }
+
+    /// A bench whose pass is an audit.
+    pub(crate) async fn of_audit() -> Self {
+        Self::of(PassKind::Audit, |_| {}, None).await
+    }
+
+    async fn of(kind: PassKind, edit: impl FnOnce(&mut Job), t2: Option<Duration>) -> Self {
         let start = Instant::now();
         let elapsed = move || Timestamp(BEGAN).plus(start.elapsed());
         let clock: Clock = Arc::new(elapsed);
@@ -96,7 +105,7 @@ impl Bench {
             options: CopierOptions::default(),
         }));
         let t2 = t2.map(|after| Timestamp(BEGAN).plus(TARGET_AHEAD + after));
-        let pass = begin(&ledger, &job, t2).await;
+        let pass = begin(&ledger, &job, kind, t2).await;
         let calls = AtomicU64::new(0);
         Self {
             table,
@@ -267,7 +276,7 @@ impl Bench {
 /// Of every upload of the bench: the least that OSS takes.
 pub(crate) const PART_BYTES: u64 = 100 << 10;
 
-async fn begin(ledger: &Ledger, job: &Job, t2: Option<Timestamp>) -> PassRef {
+async fn begin(ledger: &Ledger, job: &Job, kind: PassKind, t2: Option<Timestamp>) -> PassRef {
     let row = JobRow {
         name: "job".into(),
         definition: job.to_json(),
@@ -280,10 +289,11 @@ async fn begin(ledger: &Ledger, job: &Job, t2: Option<Timestamp>) -> PassRef {
     let begin = BeginPass {
         job: row,
         pass: "p1".into(),
-        kind: PassKind::Full,
+        kind,
         t1: Timestamp(3_000),
         since: None,
         outstanding: Vec::new(),
+        reread: None,
     };
     let answer = ledger.begin_pass(&begin).await.unwrap();
     assert!(matches!(answer, Begun::Running(_)));

@@ -1,5 +1,6 @@
 //! The copier against a scripted source, a scripted target and a ledger in memory, on a paused clock.
 
+mod auditing;
 mod bench;
 mod endings;
 mod handing_back;

@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use ossferry_core::audit::Share;
+use ossferry_core::outcome::Outcome;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::rows::PassKind;
 use tracing_subscriber::EnvFilter;
+
+use crate::choose::Bounds;
 
 /// Which job.
 #[derive(Args, Debug)]
@@ -36,6 +40,17 @@ pub(crate) struct PassArguments {
     /// earlier, that one holds
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<Timestamp>,
+    /// Audit: read the bytes of this share of all keys again at the source, as in 5% or 0.25%; the same
+    /// keys each time
+    #[arg(long, value_name = "N%", value_parser = share)]
+    pub(crate) reread: Option<Share>,
+}
+
+impl PassArguments {
+    /// What was asked for beside the kind.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { has_since: self.since.is_some(), has_reread: self.reread.is_some() }
+    }
 }
 
 /// Of `run`.
@@ -246,6 +261,12 @@ pub(crate) enum Inspected {
     Failures,
     /// The failed, deferred, archived and unsupported objects of a pass, each with its cause
     LeftBehind,
+    /// The planned objects of a pass, of one outcome or of several
+    Objects {
+        /// As reports spell it: `--outcome different --outcome missing`; without it every one
+        #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+        outcome: Vec<Outcome>,
+    },
     /// What the newest pass that planned this key says of it
     Key {
         /// At the source, spelled as reports spell it (%XX)
@@ -274,6 +295,8 @@ pub(crate) enum WantedPass {
     Incremental,
     /// Take only the keys that earlier passes left undone
     Retry,
+    /// Compare everything, trusting no date, and write nothing
+    Audit,
 }
 
 impl WantedPass {
@@ -283,6 +306,7 @@ impl WantedPass {
             Self::Full => PassKind::Full,
             Self::Incremental => PassKind::Incremental,
             Self::Retry => PassKind::Retry,
+            Self::Audit => PassKind::Audit,
         }
     }
 }
@@ -290,6 +314,16 @@ impl WantedPass {
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_rfc3339(text)
         .ok_or_else(|| "want RFC 3339, as in 2026-11-22T10:00:00Z".to_owned())
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    Share::from_text(text).ok_or_else(|| "want a share of all keys, as in 5% or 0.25%".to_owned())
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    let named = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
+    let all = || Outcome::ALL.map(Outcome::as_str).join(", ");
+    named.ok_or_else(|| format!("want one of {}", all()))
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

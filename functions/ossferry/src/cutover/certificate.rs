@@ -121,9 +121,9 @@ impl Cutover<'_> {
     /// Certifies, and ends the cutover.
     pub(super) async fn certify(&self, row: &CutoverRow) -> Result<Flow, CommandError> {
         let reports = self.reports(row).await?;
-        // The last pass that looked at everything has nothing outstanding.
-        let last = reports.last().ok_or_else(|| CommandError::NoPass(self.job.name.clone()))?;
-        check_end(last)?;
+        // The last pass that copied has nothing outstanding.
+        let last = reports.iter().rfind(|report| !report.is_audit());
+        check_end(last.ok_or_else(|| CommandError::NoPass(self.job.name.clone()))?)?;
         let (at, ledger_digest) = (self.kept().ledger.now(), self.digest(&reports).await?);
         let ended = self.note(&CutoverStep::Ended { at, ledger_digest }).await?;
         self.show_certificate(&ended).await
@@ -178,7 +178,10 @@ impl Cutover<'_> {
         let drained = row.drained.clone().map(|pass| pass.0).unwrap_or_default();
         let last = reports.iter().find(|report| report.pass == drained);
         let last = last.ok_or_else(|| CommandError::UnknownPass(drained.clone()))?;
-        let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
+        // What an audit found equal was copied, and proved, by another pass.
+        let sum = |of: fn(&Report) -> u64| {
+            reports.iter().filter(|report| !report.is_audit()).map(of).sum()
+        };
         let mut stale = Named::default();
         for report in &reports {
             let pass = kept.pass(report.pass.as_str().into());

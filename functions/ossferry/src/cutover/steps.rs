@@ -150,6 +150,20 @@ pub(crate) enum CutoverRefusal {
         /// Of the last pass.
         delta: u64,
     },
+    /// An audit found what no pass mended.
+    #[error(
+        "audit {pass} found {count} objects missing or different that no pass has mended, for example \
+         {example}: the mirror rule stays on. See: ossferry inspect objects --pass {pass} --outcome missing \
+         --outcome different"
+    )]
+    AuditDiffers {
+        /// Which.
+        pass: PassId,
+        /// How many.
+        count: u64,
+        /// One of them.
+        example: String,
+    },
     /// Switched before T2 stood.
     #[error(
         "T2 is not recorded yet, and what the application wrote at the target before it would be taken \
@@ -303,6 +317,10 @@ mod tests {
         for (refusal, hint) in [
             (CutoverRefusal::NotCatchingUp { delta: 9, delta_max: 5 }, "--delta-max 5"),
             (CutoverRefusal::SourceStillWritten { delta: 9 }, "every writer"),
+            (
+                CutoverRefusal::AuditDiffers { pass: "p".into(), count: 2, example: "a/b".into() },
+                "example a/b: the mirror rule stays on",
+            ),
             (CutoverRefusal::SwitchedTooEarly, "without --switched"),
             (CutoverRefusal::ScopeDiffers("j".to_owned()), "another job name"),
             (CutoverRefusal::PassBegan("p".into()), "ossferry cutover"),

@@ -159,7 +159,7 @@ async fn trigger(
         None => None,
     };
     let wanted = arguments.pass.map(WantedPass::kind);
-    let kind = match choose(wanted, arguments.since.is_some(), running.as_ref())? {
+    let kind = match choose(wanted, arguments.bounds(), running.as_ref())? {
         Choice::GoOn(pass) => {
             return Ok(BegunPass {
                 sentence: format!("{} is running already", title(&pass)),
@@ -169,7 +169,8 @@ async fn trigger(
         Choice::Begin(kind) => kind,
     };
     let pass = new_pass_id(machine.now(), fastrand::u32(..));
-    let trigger = Trigger { job: &kept.job, pass: &pass, kind, since: arguments.since };
+    let (since, reread) = (arguments.since, arguments.reread);
+    let trigger = Trigger { job: &kept.job, pass: &pass, kind, since, reread };
     let answer = stack.trigger(&trigger).await?;
     Ok(match answer.outcome {
         TriggerOutcome::Running => {

@@ -46,7 +46,6 @@ async fn an_incremental_pass_before_any_full_one_is_refused_and_the_kind_is_chos
     let world = World::new(Plan { source: numbered("k", 3), ..Plan::default() });
     let early = world.begin("p0", Some(PassKind::Incremental)).await;
     assert_eq!(refusal(early), Refusal::NoFullPass);
-    assert_eq!(refusal(world.begin("p0", Some(PassKind::Audit)).await), Refusal::NoAudit);
     let Begun::Running(full) = world.begin("p1", None).await.unwrap() else { panic!() };
     assert_eq!((full.kind, full.t1, full.since), (PassKind::Full, SOURCE_NOW, None));
     world.finish("p1", 1).await;
@@ -62,7 +61,8 @@ async fn a_since_that_is_given_may_only_be_earlier() {
         let world = World::new(Plan { source: numbered("k", 3), ..Plan::default() });
         world.begin("p1", None).await.unwrap();
         world.finish("p1", 1).await;
-        let trigger = Trigger { pass: PassId::from("p2"), kind: None, since: Some(given) };
+        let trigger =
+            Trigger { pass: PassId::from("p2"), kind: None, since: Some(given), reread: None };
         let Begun::Running(row) = world.planner().begin(&world.job, trigger).await.unwrap() else {
             panic!()
         };

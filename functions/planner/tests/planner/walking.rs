@@ -106,7 +106,7 @@ async fn large_archived_and_impossible_objects_are_planned_as_what_they_are() {
     let planned = world.planned("p1").await;
     let record = |key: &str| match &planned[&Key::from(key)][0].1.action {
         Action::Record { outcome, .. } => Some(*outcome),
-        Action::Copy { .. } => None,
+        Action::Copy { .. } | Action::Audit(_) => None,
     };
     assert_eq!(record("/slash"), Some(Outcome::Unsupported));
     assert_eq!(record("archived"), Some(Outcome::Archived));
@@ -222,7 +222,7 @@ async fn a_host_may_handle_each_message_in_a_task_of_its_own() {
     let job = world.job.clone();
     let handled = tokio::spawn(async move {
         let message = Message::Slice(root);
-        let trigger = Trigger { pass: PassId::from("p1"), kind: None, since: None };
+        let trigger = Trigger { pass: PassId::from("p1"), kind: None, since: None, reread: None };
         planner.begin(&job, trigger).await.unwrap();
         assert!(planner.running(&job).await.unwrap().is_some());
         planner.handle(&message, &invocation).await

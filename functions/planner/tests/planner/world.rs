@@ -137,7 +137,7 @@ impl World {
         pass: &str,
         kind: Option<PassKind>,
     ) -> Result<Begun, PlanError> {
-        let trigger = Trigger { pass: PassId::from(pass), kind, since: None };
+        let trigger = Trigger { pass: PassId::from(pass), kind, since: None, reread: None };
         self.planner().begin(&self.job, trigger).await
     }
 
@@ -280,7 +280,13 @@ fn result(index: u32, object: &PlannedObject, outcome: impl Fn(&Key) -> Outcome)
             bytes: object.size,
             ..ObjectResult::default()
         },
-        (Action::Copy { .. }, outcome) => ObjectResult::plain(index, outcome, "scripted"),
+        (Action::Audit(_), Outcome::Copied) => ObjectResult {
+            proof: Some(Grade::A),
+            ..ObjectResult::plain(index, Outcome::Equal, "scripted")
+        },
+        (Action::Copy { .. } | Action::Audit(_), outcome) => {
+            ObjectResult::plain(index, outcome, "scripted")
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl fmt::Display for Report {
         line(f, "planned", self.planned, &bytes(self.bytes_planned))?;
         for outcome in Outcome::ALL {
             let count = self.of(outcome);
-            if count > 0 || outcome == Outcome::Copied || outcome == Outcome::Failed {
+            if count > 0 || is_always_told(self, outcome) {
                 let copied = bytes(self.bytes_copied);
                 let note = if outcome == Outcome::Copied { &copied } else { meaning(outcome) };
                 line(f, &format!("  {outcome}"), count, note)?;
@@ -40,6 +40,9 @@ impl fmt::Display for Report {
         }
         if self.pending > 0 {
             line(f, "  pending", self.pending, "no outcome yet")?;
+        }
+        if self.reread > 0 {
+            line(f, "read again", self.reread, &bytes(self.bytes_reread))?;
         }
         for (name, count, note) in [
             ("proof A", self.proof.a, "digests by both servers agree"),
@@ -68,8 +71,21 @@ impl fmt::Display for Report {
         write!(f, "{} slices, {} tasks", grouped(self.slices), grouped(self.tasks))?;
         if self.serial {
             f.write_str("; walked serially: the source is not known to list by bytes")?;
+            if self.is_audit() {
+                f.write_str(", so keys that only the target holds were not looked for")?;
+            }
         }
         Ok(())
+    }
+}
+
+/// What is told though it is nothing: that nothing was copied or failed, or that all is equal.
+fn is_always_told(report: &Report, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Failed => true,
+        Outcome::Copied => !report.is_audit(),
+        Outcome::Missing | Outcome::Different => report.is_audit(),
+        _ => false,
     }
 }
 
@@ -121,6 +137,12 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Unsupported => "OSS cannot hold that key or size",
         Outcome::Failed => "every attempt failed: see inspect failures",
         Outcome::NotAttempted => "the pass ended before its turn",
+        Outcome::Equal => "compared by more than the listings",
+        Outcome::Missing => "the target lacks it",
+        Outcome::Different => "the target holds something else",
+        Outcome::NewerAtTarget => "the application wrote the target's object after the switch",
+        Outcome::ExtraAtTarget => "only the target holds the key",
+        Outcome::Changed => "changed at either end meanwhile: audit again",
     }
 }
 

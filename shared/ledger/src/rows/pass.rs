@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ossferry_core::audit::Share;
 use ossferry_core::key::Key;
 use ossferry_core::sums::{Sum, Walked};
 use ossferry_core::time::Timestamp;
@@ -133,6 +134,9 @@ pub struct PassRow {
     pub ended: Option<Timestamp>,
     /// Chunks of keys that earlier passes left outstanding.
     pub outstanding_chunks: u64,
+    /// The share of keys whose bytes an audit reads again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reread_millionths: Option<Share>,
     /// Fixed when it finished.
     #[serde(with = "json_text")]
     pub totals: Option<PassTotals>,
@@ -205,6 +209,7 @@ mod tests {
             began: Timestamp(2),
             ended: None,
             outstanding_chunks: 0,
+            reread_millionths: None,
             totals: None,
         }
     }

@@ -1,0 +1,139 @@
+//! What a copier finds of one object of an audit, and that it writes nothing on the way.
+
+use std::time::Duration;
+
+use ossferry_core::error::ErrorKind;
+use ossferry_core::object::Digests;
+use ossferry_core::outcome::Outcome;
+use ossferry_core::proof::Grade;
+use ossferry_ledger::lists::{Action, Audited, ObjectResult, PlannedObject};
+use ossferry_ledger::rows::TaskState;
+
+use crate::bench::{Bench, created, planned, replacing};
+use crate::scripted_source::Opens;
+use crate::scripted_target::Goes;
+
+/// Audits one object and returns what was recorded of it.
+async fn finding(bench: &Bench, object: PlannedObject, audited: Audited) -> ObjectResult {
+    let object = PlannedObject { action: Action::Audit(audited), ..object };
+    let task = bench.plan_batch(vec![object]).await;
+    bench.drain().await;
+    let row = bench.task(&task).await;
+    assert_eq!((row.state, row.sum.objects()), (TaskState::Done, 1));
+    let asked: Vec<&String> = row.sum.requests.target.keys().collect();
+    assert!(asked.iter().all(|operation| *operation == "HeadObject"), "{asked:?}");
+    bench.results(&task).await.remove(0)
+}
+
+fn found(result: &ObjectResult) -> (Option<Outcome>, Option<Grade>) {
+    (result.outcome, result.proof)
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_ends_are_asked_and_compared() {
+    for (at_target, want) in [
+        (Some("text"), (Outcome::Equal, Some(Grade::A))),
+        (Some("tixt"), (Outcome::Different, None)),
+        (Some("longer"), (Outcome::Different, None)),
+        (None, (Outcome::Missing, None)),
+    ] {
+        let bench = Bench::new().await;
+        let source = bench.source.put("a", "text");
+        let etag = at_target.map(|bytes| bench.target.write("to/a", bytes));
+        let object = match &etag {
+            Some(etag) => replacing("a", &source, etag),
+            None => planned("a", &source),
+        };
+        let result = finding(&bench, object, Audited::Answers).await;
+        assert_eq!(found(&result), (Some(want.0), want.1), "{at_target:?} {result:?}");
+        assert_eq!((result.bytes, result.target_etag), (0, etag));
+        assert!(bench.source.opened().is_empty(), "no bytes are read");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changed_or_went_at_either_end_since_the_listing_is_told_apart() {
+    let bench = Bench::new().await;
+    let object = planned("a", &bench.source.put("a", "text"));
+    bench.target.write("to/a", "came to be");
+    assert_eq!(finding(&bench, object, Audited::Answers).await.outcome, Some(Outcome::Changed));
+
+    let bench = Bench::new().await;
+    let object = planned("a", &bench.source.put("a", "text"));
+    bench.source.put("a", "another size");
+    assert_eq!(finding(&bench, object, Audited::Answers).await.outcome, Some(Outcome::Changed));
+
+    let bench = Bench::new().await;
+    let object = planned("a", &bench.source.put("a", "text"));
+    bench.source.remove("a");
+    assert_eq!(finding(&bench, object, Audited::Answers).await.outcome, Some(Outcome::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_the_target_alone_is_extra_unless_the_application_wrote_it_since_the_switch() {
+    for (t2, want) in [
+        (None, Outcome::ExtraAtTarget),
+        (Some(Duration::ZERO), Outcome::NewerAtTarget),
+        (Some(Duration::from_secs(9)), Outcome::ExtraAtTarget),
+    ] {
+        let bench = Bench::with(|_| {}, t2).await;
+        let was = bench.source.put("a", "extra");
+        bench.source.remove("a");
+        let object = replacing("a", &was, &bench.target.write("to/a", "extra"));
+        let object = PlannedObject { etag: None, last_modified: None, ..object };
+        assert_eq!(finding(&bench, object, Audited::Extra).await.outcome, Some(want), "{t2:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_read_again_where_that_was_wanted_and_may_tell() {
+    let bench = Bench::new().await;
+    let bytes = "of many parts";
+    let source = bench.source.put_with("a", bytes.into(), Digests::default());
+    let object = replacing("a", &source, &bench.target.write("to/a", bytes));
+    let result = finding(&bench, object, Audited::Bytes).await;
+    assert_eq!(found(&result), (Some(Outcome::Equal), Some(Grade::C)), "{result:?}");
+    assert_eq!(result.bytes, bytes.len() as u64);
+
+    let bench = Bench::new().await;
+    let source = bench.source.put_with("a", bytes.into(), Digests::default());
+    let object = replacing("a", &source, &bench.target.write("to/a", "of other parts"));
+    let result = finding(&bench, object, Audited::Bytes).await;
+    assert_eq!((result.outcome, result.bytes), (Some(Outcome::Different), 0), "sizes tell");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_again_is_compared_as_far_as_answers_tell_and_that_is_said() {
+    let bench = Bench::new().await;
+    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    bench.source.always("a", Opens::Fails(ErrorKind::Archived));
+    let result = finding(&bench, object, Audited::Bytes).await;
+    assert_eq!(found(&result), (Some(Outcome::Equal), Some(Grade::A)));
+    assert!(result.reason.unwrap().contains("must be restored first"));
+
+    let bench = Bench::new().await;
+    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    bench.source.always("a", Opens::Fails(ErrorKind::PreconditionFailed));
+    let result = finding(&bench, object, Audited::Bytes).await;
+    assert_eq!(result.outcome, Some(Outcome::Changed), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_may_pass_is_no_finding() {
+    let bench = Bench::new().await;
+    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    bench.source.script("a", [Opens::Breaks(ErrorKind::Connection), Opens::OfAnotherSize]);
+    bench.target.script("HeadObject", [Goes::Fails(ErrorKind::Throttled)]);
+    let result = finding(&bench, object, Audited::Bytes).await;
+    assert_eq!(found(&result), (Some(Outcome::Equal), Some(Grade::A)), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_copied_in_a_pass_that_is_an_audit_whatever_its_lists_say() {
+    let bench = Bench::of_audit().await;
+    let object = created("a", &bench.source.put("a", "text"));
+    let task = bench.plan_batch(vec![object]).await;
+    bench.drain().await;
+    assert_eq!(bench.results(&task).await[0].outcome, Some(Outcome::Failed));
+    assert!(bench.target.object("to/a").is_none() && bench.source.opened().is_empty());
+}
