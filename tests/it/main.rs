@@ -8,6 +8,7 @@ mod aliyun_infra;
 mod aws;
 mod command;
 mod conformance;
+mod cutover;
 mod deployed;
 mod deploying;
 mod faults;

@@ -49,7 +49,7 @@ const MAY_DEPEND: [(&str, &[&str]); 18] = [
     ),
     ("functions/planner", &FUNCTION),
     ("functions/copier", &FUNCTION),
-    ("tests/emulator", &["ossferry-aliyun", "ossferry-core"]),
+    ("tests/emulator", &["ossferry-aliyun", "ossferry-aws", "ossferry-core", "ossferry-http"]),
     (
         "tests/smq-tablestore-emulator",
         &["oss-emulator", "ossferry-aliyun", "ossferry-core", "ossferry-http"],

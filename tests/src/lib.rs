@@ -4,6 +4,7 @@
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
+//! - [`business`]: an application that keeps writing while its objects are moved.
 //! - [`billed`]: a table that counts what AWS would bill.
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
@@ -13,6 +14,7 @@
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod billed;
+pub mod business;
 pub mod clock;
 pub mod command;
 pub mod cos;

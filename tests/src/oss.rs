@@ -1,6 +1,7 @@
 //! An OSS endpoint for one test: the emulator behind a wire that faults can be put on.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use oss_emulator::{Emulator, EmulatorOptions};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use oss_emulator::{Emulator, EmulatorOptions, RunningEmulator, serve};
 use ossferry_aliyun::oss::sign::{self, Scope, Signable, SigningKeys};
 use ossferry_aliyun::oss::{OssClient, OssOptions};
 use ossferry_aliyun::{OssSource, OssTarget};
@@ -215,6 +218,41 @@ impl OssBucket {
         assert!(status.is_success(), "delete {key}: {status} {text}");
     }
 
+    /// A GET as an application makes it, which a mirror rule may answer.
+    pub async fn get(&self, key: &Key) -> (StatusCode, String) {
+        self.ask("GET", Some(key), &[]).await
+    }
+
+    /// An address at which anybody reads the bucket: a GET there is passed on with a signature. Keys that
+    /// a URL spells as they are, no others.
+    pub async fn public_front(&self) -> RunningEmulator {
+        let bucket = self.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let bucket = bucket.clone();
+            async move {
+                let key = Key::from(request.uri().path().trim_start_matches('/'));
+                let request = bucket.request("GET", Some(&key), &[]);
+                Ok::<_, Infallible>(bucket.emulator.handle(request).await)
+            }
+        });
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        serve(address, service).await.expect("a port of loopback is free")
+    }
+
+    /// The website configuration, as the bucket shows it.
+    pub async fn website(&self) -> Option<String> {
+        self.client.bucket_website().await.expect("the bucket answers")
+    }
+
+    /// Puts a website configuration, or takes it away.
+    pub async fn set_website(&self, document: Option<&str>) {
+        let set = match document {
+            Some(document) => self.client.put_bucket_website(document).await,
+            None => self.client.delete_bucket_website().await,
+        };
+        set.expect("the bucket takes it");
+    }
+
     /// Keys of uploads that were begun and neither completed nor aborted, as XML spells them.
     pub async fn open_uploads(&self) -> Vec<String> {
         let (status, text) = self.ask("GET", None, &[(b"uploads", b"")]).await;
@@ -232,16 +270,24 @@ impl OssBucket {
         key: Option<&Key>,
         query: &[(&[u8], &[u8])],
     ) -> (StatusCode, String) {
+        let answer = self.emulator.handle(self.request(method, key, query)).await;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.expect("the emulator's answer").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        key: Option<&Key>,
+        query: &[(&[u8], &[u8])],
+    ) -> Request<Empty<Bytes>> {
         let (target, headers) = self.signed(method, key, query);
         let mut request = Request::builder().method(method).uri(target).header("host", "127.0.0.1");
         for (name, value) in &headers {
             request = request.header(name, value);
         }
-        let request = request.body(Empty::<Bytes>::new()).expect("a request");
-        let answer = self.emulator.handle(request).await;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.expect("the emulator's answer").to_bytes();
-        (status, String::from_utf8_lossy(&body).into_owned())
+        request.body(Empty::new()).expect("a request")
     }
 
     /// The head of a PUT as it goes over a socket, for a writer without any client.

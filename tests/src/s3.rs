@@ -50,6 +50,13 @@ pub struct S3Bucket {
     account: S3Account,
 }
 
+/// An upload that is not put together yet.
+pub struct Upload {
+    key: Key,
+    query: String,
+    list: Bytes,
+}
+
 impl S3Bucket {
     /// A bucket at this endpoint (`http://host:port`), which need not be there yet.
     pub fn new(endpoint: &str, name: &str, account: S3Account) -> Self {
@@ -123,6 +130,13 @@ impl S3Bucket {
 
     /// Writes an object in parts, so that its `ETag` is no MD5.
     pub async fn put_in_parts(&self, key: &Key, bytes: &Bytes, part_bytes: usize) {
+        let upload = self.upload_parts(key, bytes, part_bytes).await;
+        self.complete(&upload).await;
+    }
+
+    /// Begins an upload and writes every part of it. The object is not there before
+    /// [`Self::complete`].
+    pub async fn upload_parts(&self, key: &Key, bytes: &Bytes, part_bytes: usize) -> Upload {
         let write = async {
             let begun = self
                 .ask(Method::POST, Some(key), "uploads=", HeaderMap::new(), Bytes::new())
@@ -146,11 +160,20 @@ impl S3Bucket {
             let list =
                 format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
             let query = format!("uploadId={id}");
-            let done =
-                self.ask(Method::POST, Some(key), &query, HeaderMap::new(), list.into()).await?;
-            if done.1.contains("<Error>") { Err(done.1) } else { Ok(()) }
+            Ok(Upload { key: key.clone(), query, list: list.into() })
         };
-        write.await.unwrap_or_else(|error: String| panic!("put {key} in parts: {error}"));
+        write.await.unwrap_or_else(|error: String| panic!("put {key} in parts: {error}"))
+    }
+
+    /// Makes an object of an upload.
+    pub async fn complete(&self, upload: &Upload) {
+        let Upload { key, query, list } = upload;
+        let done = self.ask(Method::POST, Some(key), query, HeaderMap::new(), list.clone()).await;
+        let refused = match done {
+            Ok((_, text)) => text.contains("<Error>").then_some(text),
+            Err(error) => Some(error),
+        };
+        assert_eq!(refused, None, "complete {key}");
     }
 
     /// Deletes an object.

@@ -2,6 +2,7 @@
 
 use ossferry_core::compare::{PROVENANCE_NAME, provenance_of};
 use ossferry_core::error::{Conclusion, ErrorKind};
+use ossferry_core::job::Overwrite;
 use ossferry_core::key::Key;
 use ossferry_core::layout::PartLayout;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo};
@@ -11,14 +12,14 @@ use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
-use ossferry_ledger::lists::{Action, Expected, PlannedObject};
+use ossferry_ledger::lists::{Action, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, AtTarget, Found, PartResult, TaskRow, UploadRow};
 use ossferry_ledger::{Handled, LedgerError};
 
 use crate::complete::end_of;
 use crate::copier::CopyError;
 use crate::giving_up::LargeObject;
-use crate::object::Tries;
+use crate::object::{DELETED, Tries};
 use crate::proof::{prove_parts, same_bytes, streamed_of};
 use crate::reaction::{Reaction, Trouble, reaction};
 use crate::session::{PassWork, Session};
@@ -26,6 +27,16 @@ use crate::session::{PassWork, Session};
 /// Attempts at an object whose parts do not agree, or whose upload vanishes, before it is failed. The
 /// opener counts as many; only here the cause is known.
 const ATTEMPTS_MAX: usize = 3;
+
+/// What stands under the key right before the upload is put together.
+enum Place {
+    /// What may be written over, or nothing.
+    Free,
+    /// What must be looked at.
+    Taken(Box<ObjectInfo>),
+    /// Nothing any more: the application deleted what was to be written over.
+    Deleted,
+}
 
 /// Why a completion did not come to its end.
 enum Halt {
@@ -157,8 +168,10 @@ impl<'a> Completion<'a> {
                 return self.retake(AbortReason::Mismatch, &refused.to_string()).await;
             }
         };
-        if let Some(found) = self.taken_at_target().await? {
-            return self.judge(found).await;
+        match self.taken_at_target().await? {
+            Place::Free => {}
+            Place::Taken(found) => return self.judge(*found).await,
+            Place::Deleted => return Ok(self.conclude(Outcome::Kept, DELETED).await?),
         }
         let options = PutOptions {
             forbid_overwrite: self.planned.action == Action::Copy { forbid_overwrite: true },
@@ -226,18 +239,17 @@ impl<'a> Completion<'a> {
     }
 
     /// What stands under the key that must not be overwritten, after T2 or on a versioned bucket.
-    async fn taken_at_target(&self) -> Result<Option<ObjectInfo>, Trouble> {
+    async fn taken_at_target(&self) -> Result<Place, Trouble> {
         let is_forbidden = self.planned.action == Action::Copy { forbid_overwrite: true };
         if !self.session.looks_before_writing(self.work, is_forbidden) {
-            return Ok(None);
+            return Ok(Place::Free);
         }
-        let Some(found) = self.head().await? else { return Ok(None) };
-        let is_expected = matches!(
-            (&self.planned.expected, &found.etag),
-            (Expected::Present(expected), Some(etag)) if expected == etag
-        );
-        let is_since_t2 = self.work.is_since_t2(found.last_modified);
-        Ok((is_forbidden || (is_since_t2 && !is_expected)).then_some(found))
+        let Some(found) = self.head().await? else {
+            let is_deleted = self.work.was_deleted_since_planned(&self.planned.expected);
+            return Ok(if is_deleted { Place::Deleted } else { Place::Free });
+        };
+        let is_theirs = self.work.may_be_the_applications(&found, &self.planned.expected);
+        Ok(if is_forbidden || is_theirs { Place::Taken(Box::new(found)) } else { Place::Free })
     }
 
     /// Something is under the key that must not be overwritten: our own object, or another.
@@ -245,8 +257,16 @@ impl<'a> Completion<'a> {
         if let Some(verified) = self.same(&found)? {
             return self.adopt(verified, found).await;
         }
+        if found.mirrored && self.work.pass.t2.is_some() && self.may_overwrite() {
+            let reason = "the mirror rule fetched older bytes meanwhile";
+            return Ok(self.conclude(Outcome::Deferred, reason).await?);
+        }
         let reason = "the target holds an object of its own under the key";
         Ok(self.conclude(Outcome::Kept, reason).await?)
+    }
+
+    fn may_overwrite(&self) -> bool {
+        self.work.job.policy.overwrite != Some(Overwrite::Never)
     }
 
     async fn head(&self) -> Result<Option<ObjectInfo>, Trouble> {

@@ -6,13 +6,13 @@ use futures::StreamExt;
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
 use ossferry_core::error::Conclusion;
-use ossferry_core::job::Encryption;
+use ossferry_core::job::{Encryption, Overwrite};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{ObjectBody, OpenObject, Restoration};
 use ossferry_core::proof::{Held, Streamed, Verified, check};
-use ossferry_ledger::lists::{Expected, ObjectResult, PlannedObject};
+use ossferry_ledger::lists::{ObjectResult, PlannedObject};
 
 use crate::doubt::Doubt;
 use crate::proof::{digests_of_put, same_bytes};
@@ -44,6 +44,20 @@ pub(crate) struct Tries {
     pub(crate) transient: u32,
     pub(crate) wrong_bytes: u32,
     changes: u32,
+}
+
+/// Why an object that was planned to be written over is not.
+pub(crate) const DELETED: &str = "the application deleted the target's object";
+
+/// What stands under the key right before it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// What may be written over, or nothing.
+    Free,
+    /// An object that must be looked at.
+    Taken,
+    /// Nothing any more: the application deleted what was to be written over.
+    Deleted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,9 +254,15 @@ impl ObjectCopy<'_> {
     async fn copy_once(&mut self) -> Result<Option<ObjectResult>, Trouble> {
         let OpenObject { info, body } = self.open().await?;
         // After the GET and right before the PUT, so that the window between is one request.
-        if self.is_taken_at_target().await? {
-            self.step = Step::Look;
-            return Ok(None);
+        match self.look_before_writing().await? {
+            Place::Free => {}
+            Place::Taken => {
+                self.step = Step::Look;
+                return Ok(None);
+            }
+            Place::Deleted => {
+                return Ok(Some(ObjectResult::plain(self.index, Outcome::Kept, DELETED)));
+            }
         }
         let carried = self.carried(&info);
         let options = &carried.options;
@@ -273,7 +293,10 @@ impl ObjectCopy<'_> {
         let comparable = self.session.etags_are_comparable();
         let etag = self.pin.as_ref().map(|pin| &pin.etag);
         // An ETag in the form of an MD5 without being one (KMS) would tell a later pass nothing true.
-        let is_needed = needs_provenance(comparable, etag, false) || info.digests.md5.is_none();
+        // After T2 the mark tells our copies from what the application writes.
+        let is_needed = needs_provenance(comparable, etag, false)
+            || info.digests.md5.is_none()
+            || self.work.pass.t2.is_some();
         let provenance = is_needed.then(|| self.provenance());
         let mut carried = carry(&self.work.job, info, provenance);
         carried.options.content_md5 = info.digests.md5;
@@ -299,18 +322,19 @@ impl ObjectCopy<'_> {
 
     /// Whether the target's object may be one that the application wrote there, after T2 or where
     /// overwriting is forbidden and a versioned bucket would do it all the same.
-    async fn is_taken_at_target(&self) -> Result<bool, Trouble> {
+    async fn look_before_writing(&self) -> Result<Place, Trouble> {
         if !self.session.looks_before_writing(self.work, self.forbid_overwrite) {
-            return Ok(false);
+            return Ok(Place::Free);
         }
         let found = self.session.target.head(&self.target_key).await.map_err(Trouble::target)?;
-        let Some(found) = found else { return Ok(false) };
-        let is_expected = matches!(
-            (&self.object.expected, &found.etag),
-            (Expected::Present(expected), Some(etag)) if expected == etag
-        );
-        let is_since_t2 = self.work.is_since_t2(found.last_modified);
-        Ok(self.forbid_overwrite || (is_since_t2 && !is_expected))
+        let Some(found) = found else {
+            let is_deleted = self.work.was_deleted_since_planned(&self.object.expected);
+            // A PUT of ours may have been cut off: nothing says that it was there.
+            let is_deleted = is_deleted && !self.may_be_ours;
+            return Ok(if is_deleted { Place::Deleted } else { Place::Free });
+        };
+        let is_theirs = self.work.may_be_the_applications(&found, &self.object.expected);
+        Ok(if self.forbid_overwrite || is_theirs { Place::Taken } else { Place::Free })
     }
 
     /// Something is under the key that must not be overwritten: the bytes that belong there, by a PUT
@@ -337,10 +361,22 @@ impl ObjectCopy<'_> {
                 return Ok(result);
             }
         }
+        if self.gives_way(&found) {
+            (self.step, self.forbid_overwrite) = (Step::Copy, false);
+            return Err(Trouble::bad_target("head: the mirror rule fetched older bytes meanwhile"));
+        }
         let reason = "the target holds an object of its own under the key";
         let mut kept = ObjectResult::plain(self.index, Outcome::Kept, reason);
         kept.target_etag = found.etag;
         Ok(kept)
+    }
+
+    /// Whether what forbade the PUT is a copy that the mirror rule fetched since the object was planned,
+    /// of bytes that the source has written over: nobody's own.
+    fn gives_way(&self, found: &ObjectInfo) -> bool {
+        let is_after_t2 = self.work.pass.t2.is_some();
+        let may_overwrite = self.work.job.policy.overwrite != Some(Overwrite::Never);
+        is_after_t2 && may_overwrite && self.forbid_overwrite && found.mirrored
     }
 
     /// Reads the object for its digests alone.

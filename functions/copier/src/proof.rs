@@ -204,6 +204,7 @@ mod tests {
                 ..ObjectHeaders::default()
             },
             storage_class: None,
+            mirrored: false,
         };
         for (crc, mark, same) in
             [(Some(7), "", true), (Some(8), "mine", false), (None, "", false), (None, "mine", true)]

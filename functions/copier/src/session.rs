@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ossferry_core::compare::is_ours_since_t2;
 use ossferry_core::job::Job;
 use ossferry_core::meter::{Meter, Requests};
+use ossferry_core::object::ObjectInfo;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Source, Target};
 use ossferry_core::time::Timestamp;
 use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::lease::Claimant;
+use ossferry_ledger::lists::Expected;
 use ossferry_ledger::rows::{PassRow, PassState};
 use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError};
 use tokio::sync::Semaphore;
@@ -45,9 +48,19 @@ impl PassWork {
         u64::from(self.job.limits.window_tasks)
     }
 
-    /// Whether the application, and not we, may have written an object of this date at the target.
-    pub(crate) fn is_since_t2(&self, last_modified: Option<Timestamp>) -> bool {
-        self.pass.t2.is_some_and(|t2| last_modified.is_none_or(|time| time >= t2))
+    /// Whether the application, and not we, may have written what stands at the target.
+    pub(crate) fn may_be_the_applications(&self, found: &ObjectInfo, expected: &Expected) -> bool {
+        let is_since = |t2| found.last_modified.is_none_or(|time| time >= t2);
+        let expected = match expected {
+            Expected::Present(etag) => Some(etag),
+            Expected::Absent | Expected::Unknown => None,
+        };
+        self.pass.t2.is_some_and(is_since) && !is_ours_since_t2(found, expected)
+    }
+
+    /// Whether the application deleted what stood under a key when it was planned, where nothing does now.
+    pub(crate) fn was_deleted_since_planned(&self, expected: &Expected) -> bool {
+        self.pass.t2.is_some() && matches!(expected, Expected::Present(_))
     }
 
     /// How much may be at work at once, after so many claims in vain: each time a quarter. What is too

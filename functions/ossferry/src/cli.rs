@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
-    Inspected, JobArgument, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass,
+    CopyArguments, CutoverArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
+    Inspected, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments, OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass,
     WorkArguments,
 };
 
@@ -227,6 +227,48 @@ pub(crate) enum Command {
                             command could not run.")]
     Redrive(JobArgument),
 
+    /// The rule by which OSS fetches what is missing from the source: on, status, off
+    ///
+    /// Once the application reads at the target, a GET of a key that is not copied yet is answered from
+    /// the source, and stored (mirroring-based back-to-origin). Reads and writes the target bucket's
+    /// website configuration: `oss:GetBucketWebsite`, `oss:PutBucketWebsite`, `oss:DeleteBucketWebsite`.
+    /// The rule is for the job's prefix and does not know its filter.
+    ///
+    /// HEAD and listings fetch nothing, what was fetched is never refreshed, and an object that is
+    /// deleted at the target comes back while the rule is on.
+    #[command(after_help = "Examples:\n  ossferry mirror on --job job.toml --mirror-auth key\n  \
+                            ossferry mirror status --job job.toml --json\n  \
+                            ossferry mirror off --job job.toml\n\n\
+                            Exit status: 0 done, or shown; 1 refused, with the reason.")]
+    Mirror {
+        /// What to do with it
+        #[command(subcommand)]
+        action: MirrorAction,
+    },
+
+    /// Moves a live application over, step by step, and certifies the end
+    ///
+    /// A full pass; incremental ones until the last of them copied at most --delta-max objects; the
+    /// mirror rule on; T2 recorded by the target's clock, and the application switched; incremental
+    /// passes until one that began afterwards finds nothing; an audit; the mirror rule off; a
+    /// certificate. Each step is checked in ledger and bucket before the next one is offered. Interrupted
+    /// or killed at any moment, the same command goes on where it was.
+    ///
+    /// T2 is recorded first, the application is switched then: what it writes at the target since T2 is
+    /// never written over, and what it deletes there is not brought back. Until the next pass ends the
+    /// target holds older copies of what the source changed since the last one; they are named.
+    ///
+    /// With --yes nobody is asked: the first call ends with status 3 once T2 is recorded; switch the
+    /// application, and call again with --switched.
+    #[command(after_help = "Examples:\n  ossferry cutover --job job.toml --mirror-auth key\n  \
+                            ossferry cutover --job job.toml --yes --json --no-mirror; \
+                            switch-my-application; ossferry cutover --job job.toml --yes --json \
+                            --switched --certificate done.json\n\n\
+                            Exit status: 0 done, with a certificate; 3 T2 is recorded, and the \
+                            application has to be switched; 1 refused, with the reason; 130 \
+                            interrupted.")]
+    Cutover(CutoverArguments),
+
     /// Ends the pass that runs
     ///
     /// Writes in the ledger that the pass is cancelled. Workers stop when they next look; what was
@@ -280,6 +322,13 @@ mod tests {
             "report --job j --forecast estimate.json",
             "report --job j --format csv --log debug",
             "cancel --job j",
+            "cutover --job j --delta-max 5 --mirror-auth key --yes --json --certificate c.json",
+            "cutover --job j --no-mirror --instant --workers 2",
+            "cutover --job j --switched",
+            "mirror on --job j --yes --json --mirror-auth none --mirror-url https://o/",
+            "mirror on --job j --mirror-auth role --mirror-role r",
+            "mirror status --job j --json",
+            "mirror off --job j --rule-only --despite-cutover --json",
             "deploy-job --job j",
             "sweep --job j",
             "redrive --job j",
@@ -302,6 +351,8 @@ mod tests {
             ("report --job j --format xml", "csv"),
             ("status --job j --as ossimport --json", "--json"),
             ("status --job j --as rclone", "ossimport"),
+            ("cutover --job j --instant --switched", "cannot be used with"),
+            ("mirror on --job j --mirror-auth token", "role"),
             ("init --log ,,=x", "invalid"),
             ("estimate", "--job"),
             ("estimate --total-bytes much", "500TB"),

@@ -12,7 +12,9 @@ use ossferry_ledger::ids::PassId;
 use ossferry_ledger::rows::PassKind;
 use ossferry_planner::PlanError;
 
+use crate::cutover::CutoverRefusal;
 use crate::estimate::SampleError;
+use crate::mirror::MirrorRefusal;
 
 /// Why a command could not do its work. Shows as a line or two, without a secret.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +136,30 @@ pub(crate) enum CommandError {
     /// `--since` for a pass that trusts no date.
     #[error("--since is for an incremental pass, not for a {0} one; leave one of the two out")]
     SinceWithout(PassKind),
+    /// The target did not answer, or said no.
+    #[error("target: {0}")]
+    Target(PortError),
+    /// A question, and no terminal.
+    #[error("{question} Nobody can be asked without a terminal: say so with --yes")]
+    NobodyToAsk {
+        /// What would be done.
+        question: String,
+    },
+    /// Somebody said no.
+    #[error("nothing was done")]
+    Declined,
+    /// Functions of a pass that ended early may be at work.
+    #[error(
+        "functions of pass {0}, which ended early, may still be at work: ossferry sweep aborts what they \
+         left, minutes later"
+    )]
+    NotCleared(PassId),
+    /// A cutover cannot go on.
+    #[error(transparent)]
+    Cutover(#[from] CutoverRefusal),
+    /// A mirror rule cannot be written, or must stay.
+    #[error(transparent)]
+    Mirror(#[from] MirrorRefusal),
     /// `--reread` for a pass that reads by itself what it copies.
     #[error("--reread is for an audit: write --pass audit, or leave it out")]
     RereadWithoutAudit,

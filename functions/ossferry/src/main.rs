@@ -5,6 +5,7 @@ mod check;
 mod choose;
 mod cli;
 mod command_error;
+mod cutover;
 mod demo;
 mod deploy_job;
 mod estimate;
@@ -15,8 +16,10 @@ mod inspect;
 mod job_ledger;
 mod local_ledger;
 mod machine;
+mod mirror;
 mod object_csv;
 mod progress;
+mod prompt;
 mod redrive;
 mod report;
 mod run;
@@ -117,7 +120,9 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
         Command::Sweep(job) => run::sweep(&job.file, machine).await,
+        Command::Mirror { action } => mirror::mirror(&action, machine).await,
         Command::Redrive(job) => return redrive::redrive(&job.file, machine).await,
+        Command::Cutover(arguments) => return cutover::cutover(&arguments, machine).await,
         Command::Cancel(job) => cancel::cancel(&job.file, machine).await,
     };
     done.map(|()| 0)

@@ -3,6 +3,7 @@
 mod crew;
 mod deployed;
 mod sweeping;
+mod workers;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::crew::Crew;
 pub(crate) use self::sweeping::sweep;
+pub(crate) use self::workers::Workers;
 use crate::choose::{Choice, choose, new_pass_id};
 use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, WorkArguments};
 use crate::command_error::CommandError;
@@ -74,19 +76,19 @@ pub(crate) async fn copy(arguments: CopyArguments, machine: &Machine) -> Result<
 }
 
 /// What somebody asked for: it is named in hints.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     command: &'static str,
     job_file: &'a Path,
     json: bool,
 }
 
 impl<'a> Asked<'a> {
-    fn new(command: &'static str, job_file: &'a Path, json: bool) -> Self {
+    pub(crate) fn new(command: &'static str, job_file: &'a Path, json: bool) -> Self {
         Self { command, job_file, json }
     }
 
     /// The line that runs another command on the same job.
-    fn line(&self, command: &str) -> String {
+    pub(crate) fn line(&self, command: &str) -> String {
         format!("ossferry {command} --job {}", self.job_file.display())
     }
 }

@@ -46,7 +46,8 @@ impl Planner {
     /// Begins the pass of a trigger, unless another runs. May be repeated: the same pass id is the
     /// same pass.
     ///
-    /// Refused by name are: a file whose scope is not that of the running pass; an incremental pass
+    /// Refused by name are: a file whose scope is not that of the running pass, or not that of T2, once
+    /// that is declared; an incremental pass
     /// before any full pass of the scope; a retry with nothing outstanding; any pass while workers of
     /// one that was stopped or cancelled are still at work; the first pass into a target that already holds keys, until the file names a policy.
     pub async fn begin(&self, job: &Job, trigger: Trigger) -> Result<Begun, PlanError> {
@@ -68,6 +69,12 @@ impl Planner {
             return Ok(again(row));
         }
         let scope_hash = job.scope_hash();
+        if let Some(row) = self.ledger.job(&name).await?
+            && row.t2.is_some()
+            && row.scope_hash != scope_hash
+        {
+            return Err(Refusal::SwitchedScope.into());
+        }
         let mut ours = self.ledger.passes(&name).await?;
         if trigger.kind != Some(PassKind::Audit) {
             self.clear_predecessors(&name, &ours).await?;

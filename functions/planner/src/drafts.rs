@@ -32,6 +32,10 @@ const COMMIT_CURSOR_AFTER: Duration = Duration::from_secs(3);
 const CLOSE_AFTER: Duration = Duration::from_secs(5);
 const CLOSE_AFTER_PAGES: u32 = 50;
 
+/// After T2 a larger object that is written over goes as an upload: between the last look at the target
+/// and the request that publishes it there is then no body to send.
+const OVERWRITE_PUT_BYTES_MAX: u64 = 1 << 20;
+
 /// JSON around an object's texts: brackets, quotes, commas, two numbers and the action.
 const OBJECT_JSON_BYTES: usize = 72;
 
@@ -72,6 +76,7 @@ pub(crate) enum Passed {
 /// Packs planned objects into tasks, and knows which prefix of the walk they hold whole.
 pub(crate) struct Drafts {
     cuts: Cuts,
+    is_after_t2: bool,
     split_bytes: u64,
     packer: Packer<PlannedObject>,
     closed: Vec<Draft>,
@@ -94,6 +99,7 @@ impl Drafts {
         let now = Instant::now();
         Self {
             cuts,
+            is_after_t2: false,
             split_bytes: limits.split_bytes,
             packer: Packer::new(limits, Speed::ASSUMED),
             closed: Vec::new(),
@@ -104,6 +110,11 @@ impl Drafts {
             opened_at: now,
             open_pages: 0,
         }
+    }
+
+    /// The same, of a pass that began after T2 or did not.
+    pub(crate) fn after_t2(self, is_after_t2: bool) -> Self {
+        Self { is_after_t2, ..self }
     }
 
     /// Counts a key that needs no work.
@@ -120,9 +131,14 @@ impl Drafts {
 
     /// Puts an object into a task.
     pub(crate) fn plan(&mut self, object: PlannedObject) {
-        let (key, size, weight) =
-            (object.key.clone(), object.size, weight_of(&object, self.split_bytes));
-        match self.packer.push(object, weight) {
+        let (key, size) = (object.key.clone(), object.size);
+        let weight = weight_of(&object, self.split_bytes);
+        let packed = if self.is_after_t2 && is_long_overwrite(&object) {
+            Some(Packed::Upload(object))
+        } else {
+            self.packer.push(object, weight)
+        };
+        match packed {
             Some(Packed::Batch(batch)) => {
                 self.close(TaskKind::Batch, batch.items);
                 // The object that did not fit begins the next batch: this one is whole before it.
@@ -246,6 +262,12 @@ pub(crate) struct SliceWrite<'a> {
     pub(crate) slice: &'a SliceRef,
     pub(crate) hold: &'a Hold,
     pub(crate) window: u64,
+}
+
+fn is_long_overwrite(object: &PlannedObject) -> bool {
+    matches!(object.action, Action::Copy { .. })
+        && object.expected != Expected::Absent
+        && object.size > OVERWRITE_PUT_BYTES_MAX
 }
 
 fn weight_of(object: &PlannedObject, split_bytes: u64) -> Weight {

@@ -83,6 +83,12 @@ pub enum Refusal {
         /// The pass that runs.
         running: PassId,
     },
+    /// T2 is a time of the target's clock, and tells which of its objects the application wrote.
+    #[error(
+        "the application was switched to the target of this job: its file must not name another \
+         source, target, prefix or filter any more. Use another job name for another migration"
+    )]
+    SwitchedScope,
     /// The target holds keys that the ledger does not know, and the file names no policy.
     #[error(
         "the target already holds {count} where this job would write, and no earlier pass put them \

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt, stream};
-use ossferry_core::compare::{TargetHead, Verdict, decide, decide_after_head};
+use ossferry_core::compare::{Copies, Verdict, decide, decide_after_head};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Source, Target};
+use ossferry_ledger::Ledger;
 use ossferry_ledger::lists::{Action, Expected, PlannedObject};
 
 use crate::drafts::{Drafts, Passed};
@@ -84,6 +85,7 @@ impl Sighting {
 #[derive(Clone)]
 pub(crate) struct Judge {
     pub(crate) plan: Arc<PassPlan>,
+    pub(crate) ledger: Ledger,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) target: Arc<dyn Target>,
 }
@@ -162,7 +164,7 @@ impl Judge {
         info: Option<&ObjectInfo>,
         is_unlisted: bool,
     ) -> Result<Ruling, Halt> {
-        let (context, past) = (&self.plan.context, self.plan.past(&entry.key));
+        let (context, mut past) = (&self.plan.context, self.plan.past(&entry.key));
         if is_unlisted {
             let listed = info.map(|info| listed_as(target_key, info));
             let verdict = decide(context, past, entry, target_key, listed.as_ref());
@@ -170,22 +172,42 @@ impl Judge {
                 return Ok(ruling);
             }
         }
-        // Whether the mirror rule fetched the target's object is not known here; one that may be the
-        // application's own is left alone.
-        let head = TargetHead { info, is_mirrored: false };
-        if let Ok(ruling) = ruling(decide_after_head(context, past, entry, head, None)) {
-            return Ok(ruling);
+        // Each is asked once at most.
+        let mut digests = None;
+        loop {
+            match decide_after_head(context, past, entry, info, digests.as_ref()) {
+                Verdict::NeedSourceHead => {
+                    digests = Some(match self.source.head(&entry.key).await {
+                        Ok(info) => info.digests,
+                        Err(error) if error.kind == ErrorKind::NoSuchKey => Digests::default(),
+                        Err(error) => return refused_head("source", &error),
+                    });
+                }
+                Verdict::NeedLedger => past.copies = self.copies(&entry.key, info).await?,
+                verdict => {
+                    return Ok(ruling(verdict).unwrap_or(Ruling::Plan {
+                        expected: Expected::Unknown,
+                        action: Action::Copy { forbid_overwrite: false },
+                    }));
+                }
+            }
         }
-        let digests = match self.source.head(&entry.key).await {
-            Ok(info) => info.digests,
-            Err(error) if error.kind == ErrorKind::NoSuchKey => Digests::default(),
-            Err(error) => return refused_head("source", &error),
-        };
-        let verdict = decide_after_head(context, past, entry, head, Some(&digests));
-        Ok(ruling(verdict).unwrap_or(Ruling::Plan {
-            expected: Expected::Unknown,
-            action: Action::Copy { forbid_overwrite: false },
-        }))
+    }
+
+    /// What earlier passes of the scope copied under the key.
+    async fn copies(&self, key: &Key, found: Option<&ObjectInfo>) -> Result<Copies, Halt> {
+        let plan = &self.plan;
+        let before = plan.copied.get_or_try_init(|| self.ledger.copied_before(&plan.pass)).await?;
+        let copies = self.ledger.copies_of(before, key).await?;
+        let found = found.and_then(|info| info.etag.as_ref());
+        let stands = copies
+            .iter()
+            .any(|copy| copy.is_since_t2 && found.is_some() && copy.target_etag.as_ref() == found);
+        Ok(match (copies.is_empty(), stands) {
+            (true, _) => Copies::Never,
+            (false, true) => Copies::SinceT2,
+            (false, false) => Copies::Earlier,
+        })
     }
 }
 
@@ -202,7 +224,7 @@ fn ruling(verdict: Verdict) -> Result<Ruling, NeedsHead> {
             Ruling::Plan { expected: expected(expected_target), action }
         }
         Verdict::Record(outcome, reason) => Ruling::record(outcome, reason),
-        Verdict::NeedHead | Verdict::NeedSourceHead => return Err(NeedsHead),
+        Verdict::NeedHead | Verdict::NeedSourceHead | Verdict::NeedLedger => return Err(NeedsHead),
     })
 }
 

@@ -179,6 +179,7 @@ mod tests {
             digests: Digests::default(),
             headers: ObjectHeaders::default(),
             storage_class: None,
+            mirrored: false,
         };
         let job = Job::parse(Job::template()).unwrap();
         let remembered = |info: &ObjectInfo| {

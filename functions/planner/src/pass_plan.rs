@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ossferry_core::audit::Share;
-use ossferry_core::compare::{Context, Past};
+use ossferry_core::compare::{Context, Copies, Past};
 use ossferry_core::job::{Encryption, Filter, Job};
 use ossferry_core::key::Key;
 use ossferry_core::packing::BatchLimits;
+use ossferry_ledger::CopiedBefore;
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::rows::{PassKind, PassRow};
+use tokio::sync::OnceCell;
 
 use crate::{PlanError, Planner};
 
@@ -31,16 +33,18 @@ pub(crate) struct PassPlan {
     pub(crate) batch_limits: BatchLimits,
     /// Messages a slice may have out that are not settled.
     pub(crate) window: u64,
+    /// What earlier passes copied, read when the first key asks for it: after T2 only.
+    pub(crate) copied: OnceCell<CopiedBefore>,
     /// The share of keys whose bytes an audit reads again.
     pub(crate) reread: Option<Share>,
 }
 
 impl PassPlan {
-    /// What the ledger knows of a key. `was_copied` matters after T2 only, which nothing declares.
+    /// What is known of a key without asking the ledger.
     pub(crate) fn past(&self, key: &Key) -> Past {
         let is_outstanding =
             !self.outstanding.is_empty() && self.outstanding.binary_search(key).is_ok();
-        Past { is_outstanding, was_copied: false }
+        Past { is_outstanding, copies: Copies::NotAsked }
     }
 }
 
@@ -78,6 +82,7 @@ impl Planner {
             outstanding: self.ledger.outstanding_keys(&pass).await?,
             batch_limits: BatchLimits::of(&job.limits, row_bytes_max),
             window: u64::from(job.limits.window_tasks),
+            copied: OnceCell::new(),
             reread: row.reread_millionths,
             job,
             pass,

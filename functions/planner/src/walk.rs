@@ -136,9 +136,10 @@ impl Planner {
             slice: slice.clone(),
             hold: Hold { owner: claimant.owner.clone(), fence: row.lease.fence },
             until: Bound::at(row.until.clone()),
-            drafts: Drafts::new(&row, plan.batch_limits, cuts),
+            drafts: Drafts::new(&row, plan.batch_limits, cuts).after_t2(plan.context.t2.is_some()),
             judge: Judge {
                 plan,
+                ledger: self.ledger.clone(),
                 source: self.source.metered(source_meter.clone()),
                 target: self.target.metered(target_meter.clone()),
             },

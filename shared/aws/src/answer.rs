@@ -86,6 +86,7 @@ impl Reader {
             },
             headers: self.object_headers(headers),
             storage_class: self.own_header(headers, "storage-class"),
+            mirrored: false,
             etag,
         }
     }

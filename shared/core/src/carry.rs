@@ -124,6 +124,7 @@ mod tests {
             digests: Digests::default(),
             headers: ObjectHeaders::default(),
             storage_class: None,
+            mirrored: false,
         };
         let mtime =
             |job: &Job, info: &ObjectInfo| carry(job, info, None).options.headers.user_metadata;

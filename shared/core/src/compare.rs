@@ -46,8 +46,22 @@ pub struct Context {
 pub struct Past {
     /// An earlier pass left the key undone: its date says nothing.
     pub is_outstanding: bool,
-    /// An earlier pass copied the key. Matters after T2 only, for a key that the target lacks.
-    pub was_copied: bool,
+    /// What earlier passes copied under the key. Matters after T2 only.
+    pub copies: Copies,
+}
+
+/// What the ledger says of the copies that earlier passes made of one key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Copies {
+    /// It was not asked yet.
+    #[default]
+    NotAsked,
+    /// None was made.
+    Never,
+    /// One was made. What the target holds now, if anything, is not known to be one.
+    Earlier,
+    /// A pass that began after T2 made one, and the target's object has its `ETag`.
+    SinceT2,
 }
 
 /// What is to be done about a key.
@@ -72,16 +86,9 @@ pub enum Verdict {
     NeedHead,
     /// Neither does the target: HEAD the source for its digests, then [`decide_after_head`] again.
     NeedSourceHead,
-}
-
-/// What a HEAD of the target found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TargetHead<'a> {
-    /// What is there; `None` where nothing is any more.
-    pub info: Option<&'a ObjectInfo>,
-    /// Whether the object is a copy that the mirror rule fetched (`x-oss-tag: MIRROR`), not one that
-    /// the application wrote.
-    pub is_mirrored: bool,
+    /// Only the ledger tells whether it was we who wrote the key: look the copies up, then
+    /// [`decide_after_head`] again.
+    NeedLedger,
 }
 
 /// Decides from the two listings.
@@ -100,7 +107,7 @@ pub fn decide(
     if entry.size > OBJECT_BYTES_MAX {
         return Verdict::Record(Outcome::Unsupported, "the object is larger than 48.8 TB");
     }
-    let Some(target) = target else { return missing(context, past, entry) };
+    let Some(target) = target else { return missing_in_list(context, past, entry) };
     let mut judged = compare_lists(context, entry, target);
     let may_be_kept = is_since_t2(context, target.last_modified);
     match context.policy {
@@ -128,18 +135,18 @@ pub fn decide(
     }
 }
 
-/// Decides once the target was asked, and once more after the source was.
+/// Decides once the target was asked, and once more after the source or the ledger was.
 ///
-/// `source` is what a HEAD of the source gave; `None` before it was asked, nothing in it where the
+/// `head` is what a HEAD of the target found; `None` where nothing is there any more. `source` is what a HEAD of the source gave; `None` before it was asked, nothing in it where the
 /// object is gone.
 pub fn decide_after_head(
     context: &Context,
     past: Past,
     entry: &Entry,
-    head: TargetHead<'_>,
+    head: Option<&ObjectInfo>,
     source: Option<&Digests>,
 ) -> Verdict {
-    let Some(info) = head.info else { return missing(context, past, entry) };
+    let Some(info) = head else { return missing(context, past, entry) };
     if info.size == entry.size {
         if is_shown_equal(context, entry, info, source) {
             return Verdict::SkipEqual;
@@ -149,10 +156,31 @@ pub fn decide_after_head(
             return Verdict::NeedSourceHead;
         }
     }
-    if is_since_t2(context, info.last_modified) && !head.is_mirrored {
-        return Verdict::Record(Outcome::Kept, "the application wrote the target's object");
+    if is_since_t2(context, info.last_modified) && !info.mirrored {
+        match past.copies {
+            // The mark alone is no proof: a copy that the application made of an object of ours
+            // carries it too.
+            Copies::NotAsked if is_marked(info) => return Verdict::NeedLedger,
+            Copies::SinceT2 if is_marked(info) => {}
+            _ => {
+                return Verdict::Record(Outcome::Kept, "the application wrote the target's object");
+            }
+        }
     }
     replace(context, past, entry, info.etag.as_ref())
+}
+
+/// Whether the object carries the mark of a copy of ours. After T2 every copy does, so that one can be
+/// told from what the application wrote.
+fn is_marked(info: &ObjectInfo) -> bool {
+    info.headers.user_metadata.iter().any(|(name, _)| name == PROVENANCE_NAME)
+}
+
+/// Whether what stands under the key right before a write, dated since T2, is none of the
+/// application's: a copy of the mirror rule, or the marked copy of ours that was `expected`.
+pub fn is_ours_since_t2(found: &ObjectInfo, expected: Option<&ETag>) -> bool {
+    let is_expected = expected.is_some() && expected == found.etag.as_ref();
+    found.mirrored || (is_expected && is_marked(found))
 }
 
 /// What the target is to remember of an object copied from this entry: the source's `ETag`, or the
@@ -178,7 +206,7 @@ fn printable(etag: &str) -> String {
 }
 
 /// Whether an object copied from this entry needs its provenance written beside it: the `ETag`s that
-/// both sides will list say nothing.
+/// both sides will list say nothing. After T2 every copy has it, see [`is_ours_since_t2`].
 pub fn needs_provenance(comparable: bool, source_etag: Option<&ETag>, is_upload: bool) -> bool {
     let md5 = source_etag.and_then(ETag::as_md5);
     is_upload || !comparable || md5.is_none()
@@ -249,9 +277,20 @@ fn is_since_t2(context: &Context, last_modified: Option<Timestamp>) -> bool {
     context.t2.is_some_and(|t2| last_modified.is_none_or(|time| time >= t2))
 }
 
+// After T2 a key that was copied and is missing was deleted by the application. The listing may be a
+// moment old by now: the target is asked.
+fn missing_in_list(context: &Context, past: Past, entry: &Entry) -> Verdict {
+    match (context.t2, past.copies) {
+        (Some(_), Copies::NotAsked) => Verdict::NeedHead,
+        _ => missing(context, past, entry),
+    }
+}
+
 fn missing(context: &Context, past: Past, entry: &Entry) -> Verdict {
-    if context.t2.is_some() && past.was_copied {
-        return Verdict::SkipDeleted;
+    match (context.t2, past.copies) {
+        (Some(_), Copies::NotAsked) => return Verdict::NeedLedger,
+        (Some(_), Copies::Earlier | Copies::SinceT2) => return Verdict::SkipDeleted,
+        _ => {}
     }
     let forbid_overwrite = context.t2.is_some() || context.policy == Some(Overwrite::Never);
     copy(context, past, entry, None, forbid_overwrite)

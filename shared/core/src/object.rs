@@ -115,6 +115,9 @@ pub struct ObjectInfo {
     pub headers: ObjectHeaders,
     /// As the store names it.
     pub storage_class: Option<String>,
+    /// Whether a rule of the target fetched it from its origin when somebody asked for it
+    /// (`x-oss-tag: MIRROR`), so that nobody wrote it.
+    pub mirrored: bool,
 }
 
 /// What the bytes read must belong to. An object's bytes are never read without it.

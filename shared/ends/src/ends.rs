@@ -111,6 +111,19 @@ fn oss_source(
     Ok(SourceEnd::Oss(OssSource::new(client)))
 }
 
+/// The key that the source is read by now; `None` where it is read without one. For whoever has to
+/// hand it on: it is a secret.
+pub async fn source_key(
+    job: &Job,
+    around: &Surroundings,
+) -> Result<Option<Arc<ossferry_http::Credentials>>, EndError> {
+    let SourceSpec::Bucket(bucket) = &job.source else { return Ok(None) };
+    let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
+    let Some(signer) = signer else { return Ok(None) };
+    let key = signer.credentials().await;
+    key.map(Some).map_err(|error| EndError::End { end: SOURCE, error })
+}
+
 /// The target's client. Asks nothing yet.
 pub async fn target_client(job: &Job, around: &Surroundings) -> Result<OssClient, EndError> {
     let target = &job.target;

@@ -11,7 +11,7 @@ use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
 use ossferry_http::CredentialsProvider;
 
-pub use ends::{SourceEnd, Throttles, source_end, target_client, target_end};
+pub use ends::{SourceEnd, Throttles, source_end, source_key, target_client, target_end};
 
 /// Reads an environment variable.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -70,14 +70,7 @@ impl Ledger {
         if row.state.is_final() {
             return Ok(Begun::Ended(row));
         }
-        let (_, running) = self
-            .change_or_put::<JobRow, _>(&job_row(&pass.job), None, |job| {
-                Ok(match job {
-                    Some(job) => job.activate(&pass.pass, &begin.job),
-                    None => begin.job.activate(&pass.pass, &begin.job),
-                })
-            })
-            .await?;
+        let (row, running) = self.activate(&pass, begin, row).await?;
         if running != pass.pass {
             self.index_skipped(&pass, begin, &running).await?;
             return Ok(Begun::Skipped { running });
@@ -89,6 +82,38 @@ impl Ledger {
             self.send(&[Message::Slice(root)], Duration::ZERO).await?;
         }
         Ok(Begun::Running(row))
+    }
+
+    /// Makes the pass the one that runs, unless another does. T2 is declared only while none runs: so
+    /// what the pass's row says of it is what the job's row says for as long as the pass is open.
+    async fn activate(
+        &self,
+        pass: &PassRef,
+        begin: &BeginPass,
+        mut row: PassRow,
+    ) -> Result<(PassRow, PassId)> {
+        let (job_id, pass_id) = (job_row(&pass.job), pass_row(pass));
+        loop {
+            let known = row.t2;
+            let activated = self.change_or_put::<JobRow, _>(&job_id, None, |job| {
+                let job = job.unwrap_or(&begin.job);
+                if job.active_pass.is_none() && job.t2.is_some() && known.is_none() {
+                    return Ok(Change::Keep(None));
+                }
+                Ok(match job.activate(&pass.pass, &begin.job) {
+                    Change::Write(next, running) => Change::Write(next, Some(running)),
+                    Change::Keep(running) => Change::Keep(Some(running)),
+                })
+            });
+            match activated.await? {
+                (_, Some(running)) => return Ok((row, running)),
+                // Declared since the row was written, which nobody sees yet.
+                (JobRow { t2, .. }, None) => {
+                    let learn = |row: &PassRow| row.learn_t2(t2);
+                    row = self.step(&pass_id, learn).await?.0;
+                }
+            }
+        }
     }
 
     async fn prepare_pass(&self, pass: &PassRef, begin: &BeginPass) -> Result<PassRow> {

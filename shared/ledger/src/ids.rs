@@ -140,6 +140,16 @@ pub fn job_row(job: &JobName) -> RowId {
     row(job_partition(job), "job")
 }
 
+/// How far the job's cutover is.
+pub fn cutover_row(job: &JobName) -> RowId {
+    row(job_partition(job), "cutover")
+}
+
+/// The job's mirror rule.
+pub fn mirror_row(job: &JobName) -> RowId {
+    row(job_partition(job), "mirror")
+}
+
 /// The partition that names every deployed job.
 pub fn deployed_partition() -> String {
     hashed("jobs")

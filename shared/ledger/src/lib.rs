@@ -7,7 +7,9 @@
 mod beginning;
 pub mod codec;
 mod contents;
+mod copied;
 mod copying;
+mod cutover;
 mod deploying;
 mod finishing;
 pub mod ids;
@@ -29,6 +31,7 @@ mod walking;
 
 pub use beginning::{BeginPass, Begun};
 pub use contents::{ObjectRecord, PassStatus, TaskWalk};
+pub use copied::{CopiedBefore, EarlierCopy};
 pub use copying::{ClaimedTask, Rest, TaskClaim, sum_of};
 pub use deploying::Deployed;
 pub use finishing::{Ending, check_tiling};

@@ -159,6 +159,7 @@ fn object_info(key: &Key, state: FileState) -> ObjectInfo {
         digests: Digests::default(),
         headers: ObjectHeaders { content_type, ..ObjectHeaders::default() },
         storage_class: None,
+        mirrored: false,
     }
 }
 

@@ -146,7 +146,7 @@ impl Call<'_> {
     /// `GetBucketWebsite`.
     pub(crate) fn get_website(&self) -> Result<Answer, Refusal> {
         let xml = self.bucket.read().website.clone();
-        Ok(document(StatusCode::OK, xml.ok_or(NO_SUCH_WEBSITE)?))
+        Ok(document(StatusCode::OK, masked(&xml.ok_or(NO_SUCH_WEBSITE)?)))
     }
 
     /// `DeleteBucketWebsite`, which succeeds where there is none.
@@ -156,6 +156,18 @@ impl Call<'_> {
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }
+}
+
+/// The configuration as it is shown: the secrets of origins are not.
+fn masked(xml: &str) -> String {
+    const TAG: &str = "<AccessKeySecret>";
+    let mut pieces = xml.split(TAG);
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find('<').unwrap_or(piece.len());
+        shown.extend([TAG, "******", &piece[end..]]);
+    }
+    shown
 }
 
 /// The rules of `PutBucketWebsite` that a mirror configuration can break.
@@ -219,6 +231,13 @@ mod tests {
         ] {
             assert_eq!(check_website(body.as_bytes()).is_ok(), taken, "{body}");
         }
+    }
+
+    #[test]
+    fn the_secret_of_an_origin_is_not_shown() {
+        let xml = "<A><AccessKeySecret>s3cret</AccessKeySecret><B/></A>";
+        assert_eq!(masked(xml), "<A><AccessKeySecret>******</AccessKeySecret><B/></A>");
+        assert_eq!(masked("<A/>"), "<A/>");
     }
 
     #[test]

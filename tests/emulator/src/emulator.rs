@@ -26,6 +26,7 @@ use crate::errors::{
     ACCESS_DENIED, BUCKET_NOT_EMPTY, INVALID_ARGUMENT, INVALID_BUCKET_NAME, INVALID_OBJECT_NAME,
     NO_SUCH_BUCKET, Refusal,
 };
+use crate::mirror::Origins;
 use crate::operation::{Operation as Op, operation};
 use crate::request::{Target, host};
 use crate::storage::Bucket;
@@ -48,6 +49,7 @@ struct Shared {
     account: Account,
     clock: Clock,
     request_ids: RequestIds,
+    origins: Origins,
     /// Held for as long as the emulator lives: two on one root would write over each other.
     _root_lock: File,
 }
@@ -89,6 +91,7 @@ impl Emulator {
             account,
             request_ids: RequestIds::from(now),
             clock: options.clock,
+            origins: Origins::new(),
             _root_lock: root_lock,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -240,7 +243,7 @@ impl Shared {
         let source = CopySource::of(call.call.headers, |name| self.bucket(name))?;
         match (operation, source) {
             (Op::PutObject, _) => call.put(body).await,
-            (Op::GetObject, _) => call.get(),
+            (Op::GetObject, _) => call.get_or_mirror(&self.origins).await,
             (Op::HeadObject, _) => call.head(),
             (Op::DeleteObject, _) => call.delete(),
             (Op::CopyObject, Some(source)) => call.copy(source).await,

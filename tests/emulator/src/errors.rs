@@ -83,6 +83,8 @@ conditions! {
         "The XML you provided was not well-formed or did not validate against our published schema.";
     METHOD_NOT_ALLOWED METHOD_NOT_ALLOWED "MethodNotAllowed" "0017-00000002"
         "The specified method is not allowed against this resource.";
+    MIRROR_FAILED FAILED_DEPENDENCY "MirrorFailed" "0041-00000101"
+        "The origin of a mirroring-based back-to-origin rule failed.";
     NO_SUCH_BUCKET NOT_FOUND "NoSuchBucket" "0015-00000101" "The specified bucket does not exist.";
     NO_SUCH_KEY NOT_FOUND "NoSuchKey" "0026-00000001" "The specified key does not exist.";
     NO_SUCH_UPLOAD NOT_FOUND "NoSuchUpload" "0017-00000244"

@@ -25,6 +25,7 @@ mod errors;
 mod list_objects;
 mod listing;
 mod metadata;
+mod mirror;
 mod multipart;
 mod objects;
 mod operation;

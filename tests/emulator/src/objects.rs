@@ -25,6 +25,7 @@ use crate::errors::{
     PRECONDITION_FAILED, Refusal,
 };
 use crate::metadata::{forbids_overwrite, text};
+use crate::mirror::MIRROR_TAG;
 use crate::range::Selection;
 use crate::storage::object::{Metadata, Object};
 use crate::storage::{Received, byte_stream};
@@ -159,6 +160,8 @@ fn copied_metadata(headers: &HeaderMap, source: &Object) -> Result<Metadata, Ref
     };
     let given = Metadata::from_headers(headers)?;
     let mut metadata = source.metadata.clone();
+    // Whoever copies it has written it.
+    metadata.headers.retain(|(name, _)| *name != MIRROR_TAG);
     metadata.storage_class = given.storage_class;
     if replaces("x-oss-metadata-directive") {
         metadata.headers = given.headers;
@@ -173,7 +176,7 @@ fn copied_metadata(headers: &HeaderMap, source: &Object) -> Result<Metadata, Ref
 }
 
 /// An object that came in one piece: its ETag is its MD5, save under KMS.
-fn whole_object(received: Received, metadata: Metadata, call: &Call<'_>) -> Object {
+pub(crate) fn whole_object(received: Received, metadata: Metadata, call: &Call<'_>) -> Object {
     let etag = if metadata.hides_md5() {
         upper_hex(&Md5::digest(Md5::digest(received.md5)))
     } else {

@@ -8,7 +8,7 @@ use ossferry_core::crc::{crc64_ecma, crc64_nvme};
 use ossferry_core::error::ErrorKind;
 use ossferry_core::job::Encryption;
 use ossferry_core::meter::OperationCounts;
-use ossferry_core::object::Digests;
+use ossferry_core::object::{Digests, ETag, ObjectInfo};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::proof::Grade;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
@@ -260,6 +260,9 @@ async fn a_versioned_bucket_is_asked_before_a_write_that_it_would_not_refuse() {
     assert_eq!(bench.target.object("to/a").unwrap().bytes, "same size");
 }
 
+/// Changes what the target says of an object.
+type Mend = fn(&mut ObjectInfo);
+
 #[tokio::test(start_paused = true)]
 async fn after_the_switch_what_the_application_wrote_is_kept() {
     for (written_after, outcome) in [(5, Outcome::Copied), (15, Outcome::Kept)] {
@@ -272,16 +275,56 @@ async fn after_the_switch_what_the_application_wrote_is_kept() {
         let result = outcome_of(&bench, object).await;
         assert_eq!(result.outcome, Some(outcome), "written after {written_after} s");
     }
-    let bench = Bench::with(|_| {}, Some(Duration::ZERO)).await;
-    let expected = bench.target.write("to/a", "seen when it was planned");
-    let object = replacing("a", &bench.source.put("a", "some text"), &expected);
-    assert_eq!(outcome_of(&bench, object).await.outcome, Some(Outcome::Copied));
+    // What was seen when it was planned is written over only where nobody but us wrote it: the
+    // application may have written the same bytes again.
+    let plain: Mend = |_| {};
+    let marked: Mend = |info| {
+        info.headers.user_metadata = vec![(PROVENANCE_NAME.to_owned(), "older".to_owned())];
+    };
+    let mirrored: Mend = |info| info.mirrored = true;
+    for (mend, outcome) in
+        [(plain, Outcome::Kept), (marked, Outcome::Copied), (mirrored, Outcome::Copied)]
+    {
+        let bench = Bench::with(|_| {}, Some(Duration::ZERO)).await;
+        let expected = bench.target.write("to/a", "seen when it was planned");
+        bench.target.mend("to/a", mend);
+        let object = replacing("a", &bench.source.put("a", "some text"), &expected);
+        assert_eq!(outcome_of(&bench, object).await.outcome, Some(outcome));
+    }
 
     let bench = Bench::with(|_| {}, Some(Duration::ZERO)).await;
     let object = planned("a", &bench.source.put("a", "some text"));
     bench.target.script("PutObject", [Goes::Lost]);
     let result = outcome_of(&bench, object).await;
     assert_eq!(result.outcome, Some(Outcome::Copied), "the lost PUT was ours: {result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_application_deleted_since_it_was_planned_is_not_brought_back() {
+    for (t2, outcome) in [(Some(Duration::ZERO), Outcome::Kept), (None, Outcome::Copied)] {
+        let bench = Bench::with(|_| {}, t2).await;
+        let object = replacing("a", &bench.source.put("a", "some text"), &ETag::new("deleted"));
+        let result = outcome_of(&bench, object).await;
+        assert_eq!(result.outcome, Some(outcome), "{result:?}");
+        assert_eq!(bench.target.object("to/a").is_some(), t2.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn older_bytes_that_the_mirror_rule_fetched_meanwhile_give_way() {
+    for (mirrored, outcome) in [(true, Outcome::Copied), (false, Outcome::Kept)] {
+        let bench = Bench::with(|_| {}, Some(Duration::ZERO)).await;
+        let object = created("a", &bench.source.put("a", "some text"));
+        bench.target.write("to/a", "older");
+        bench.target.mend("to/a", |info| info.mirrored = mirrored);
+        let forbidding =
+            PlannedObject { action: Action::Copy { forbid_overwrite: true }, ..object };
+        let result = outcome_of(&bench, forbidding).await;
+        assert_eq!(result.outcome, Some(outcome), "{result:?}");
+        let marks = bench.target.object("to/a").unwrap().options.headers.user_metadata;
+        let is_marked = marks.iter().any(|(name, _)| name == PROVENANCE_NAME);
+        assert_eq!(is_marked, mirrored, "after t2 every copy of ours is marked");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,6 +91,7 @@ impl ScriptedSource {
             digests,
             headers: ObjectHeaders::default(),
             storage_class: None,
+            mirrored: false,
         };
         let object = SourceObject { bytes, info };
         self.state.lock().unwrap().objects.insert(Key::from(key), object.clone());

@@ -150,6 +150,12 @@ impl ScriptedTarget {
         self.state.lock().unwrap().uploads.clear();
     }
 
+    /// Changes what it says of an object.
+    pub(crate) fn mend(&self, key: &str, change: impl FnOnce(&mut ObjectInfo)) {
+        let mut state = self.state.lock().unwrap();
+        change(&mut state.objects.get_mut(&Key::from(key)).expect("it is there").info);
+    }
+
     /// Loses a part of every upload.
     pub(crate) fn lose_part(&self, part_number: u32) {
         for upload in self.state.lock().unwrap().uploads.values_mut() {
@@ -175,6 +181,7 @@ impl ScriptedTarget {
             digests: Digests { crc64_ecma, ..Digests::default() },
             headers: options.headers.clone(),
             storage_class: None,
+            mirrored: false,
         };
         let object = TargetObject { bytes, info, options };
         self.state.lock().unwrap().objects.insert(key, object);

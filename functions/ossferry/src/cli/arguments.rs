@@ -157,6 +157,128 @@ pub(crate) struct CopyArguments {
     pub(crate) work: WorkArguments,
 }
 
+/// Of `cutover`.
+#[derive(Args, Debug)]
+pub(crate) struct CutoverArguments {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// How many objects the last pass before the switch may have copied; 100 where it was never said
+    #[arg(long, value_name = "N")]
+    pub(crate) delta_max: Option<u64>,
+    /// No mirror rule: reads of what is not copied yet fail
+    #[arg(long)]
+    pub(crate) no_mirror: bool,
+    /// How OSS reads the source
+    #[command(flatten)]
+    pub(crate) origin: OriginArguments,
+    /// How the application is switched
+    #[command(flatten)]
+    pub(crate) switch: SwitchArguments,
+    /// Do not ask; stops where T2 is recorded and the application has to be switched
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// End with one JSON object: the certificate, or what is waited for
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the certificate, as JSON, to this file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// How this process works
+    #[command(flatten)]
+    pub(crate) work: WorkArguments,
+}
+
+/// How an application is switched.
+#[derive(Args, Debug)]
+pub(crate) struct SwitchArguments {
+    /// The switch is an instant: nobody writes at the source now, and nobody at the target yet
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Every writer is switched to the target, after T2 was recorded
+    #[arg(long, conflicts_with = "instant")]
+    pub(crate) switched: bool,
+}
+
+/// How OSS reads the source by itself, for a mirror rule.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct OriginArguments {
+    /// How OSS reads the source: needed where that is private
+    #[arg(long = "mirror-auth", value_enum, value_name = "HOW")]
+    pub(crate) auth: Option<OriginAuth>,
+    /// Fetch from this address in place of the source's own; the key follows it
+    #[arg(long = "mirror-url", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// With `--mirror-auth role`: a role of the target's account that may read the source bucket
+    #[arg(long = "mirror-role", value_name = "NAME")]
+    pub(crate) role: Option<String>,
+}
+
+/// How OSS reads the source.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OriginAuth {
+    /// Anybody may read it
+    None,
+    /// By the source's access key, which is written into the target bucket's configuration (S3 family)
+    Key,
+    /// By a role (OSS)
+    Role,
+}
+
+/// Of `mirror`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum MirrorAction {
+    /// Adds the rule to the target bucket's website configuration
+    ///
+    /// Every other rule stays as it is. What stood before is kept in the ledger, and put back by `off`.
+    On(MirrorOn),
+    /// What ledger and bucket say of the rule
+    Status {
+        /// Which job
+        #[command(flatten)]
+        job: JobArgument,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Puts the website configuration back as it stood before the rule
+    Off(MirrorOff),
+}
+
+/// Of `mirror on`.
+#[derive(Args, Debug)]
+pub(crate) struct MirrorOn {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// How OSS reads the source
+    #[command(flatten)]
+    pub(crate) origin: OriginArguments,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Of `mirror off`.
+#[derive(Args, Debug)]
+pub(crate) struct MirrorOff {
+    /// Which job
+    #[command(flatten)]
+    pub(crate) job: JobArgument,
+    /// Where the configuration was changed since: take out the rule alone, and leave the rest as it is
+    #[arg(long)]
+    pub(crate) rule_only: bool,
+    /// Although a cutover of the job has not passed its audit: reads of what is not copied yet fail
+    #[arg(long)]
+    pub(crate) despite_cutover: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How a host works.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct WorkArguments {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::job::Job;
+use ossferry_core::report::{Report, ReportState};
 use ossferry_ledger::PassStatus;
 use ossferry_ledger::ids::{PassId, PassRef};
+use ossferry_ledger::rows::PassState;
 use tokio::time::{Instant, sleep};
 
 use super::{Asked, conclude, title};
 use crate::choose::{Choice, choose, new_pass_id};
-use crate::cli::{PassArguments, PlanArguments, RunArguments, WantedPass};
+use crate::cli::{PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments};
 use crate::command_error::CommandError;
 use crate::host::interrupt::{INTERRUPTED, Interrupts};
 use crate::job_ledger::{JobLedger, Workplace};
@@ -57,21 +59,10 @@ pub(super) async fn run(
     asked: &Asked<'_>,
     machine: &Machine,
 ) -> Result<u8, CommandError> {
-    if arguments.work.workers.is_some() {
-        return Err(CommandError::ForMachines { what: "--workers", hint: NO_WORKERS });
-    }
-    if arguments.work.invocation_seconds.is_some() {
-        let what = "--invocation-seconds";
-        return Err(CommandError::ForMachines { what, hint: "the stack sets a function's time" });
-    }
-    let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;
+    refuse_limits(arguments.work)?;
     let (kept, stack) = open(job, asked.job_file, machine).await?;
-    let begun = trigger(&kept, &stack, job, &arguments.pass, asked, machine).await?;
-    eprintln!("{}", begun.sentence);
-    let pass = kept.pass(begun.pass);
-    let status = watch(&kept, &pass, &interrupts, machine).await?;
-    let report = report_of(&status, machine.now());
-    if !status.row.state.is_final() {
+    let (pass, report) = to_end(&kept, &stack, job, &arguments.pass, asked, machine).await?;
+    if report.state == ReportState::Open {
         eprintln!(
             "interrupted; the functions go on. watch them with: {} --watch, or end the pass with: {}",
             asked.line("status"),
@@ -86,7 +77,48 @@ pub(super) async fn run(
     Ok(report.exit_status())
 }
 
-async fn open(
+/// Options of processes of this machine.
+pub(super) fn refuse_limits(work: WorkArguments) -> Result<(), CommandError> {
+    if work.workers.is_some() {
+        return Err(CommandError::ForMachines { what: "--workers", hint: NO_WORKERS });
+    }
+    if work.invocation_seconds.is_some() {
+        let what = "--invocation-seconds";
+        return Err(CommandError::ForMachines { what, hint: "the stack sets a function's time" });
+    }
+    Ok(())
+}
+
+/// Asks for a pass, or finds the one that runs, and watches it to its end. One that is still open was
+/// left to its functions: somebody interrupted.
+pub(super) async fn to_end(
+    kept: &JobLedger,
+    stack: &AwsStack,
+    job: &Job,
+    arguments: &PassArguments,
+    asked: &Asked<'_>,
+    machine: &Machine,
+) -> Result<(PassRef, Report), CommandError> {
+    let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;
+    let begun = trigger(kept, stack, job, arguments, asked, machine).await?;
+    eprintln!("{}", begun.sentence);
+    let pass = kept.pass(begun.pass);
+    let status = watch(kept, &pass, &interrupts, machine).await?;
+    Ok((pass, report_of(&status, machine.now())))
+}
+
+/// Refuses while functions of a pass that ended early may hold work.
+pub(super) async fn refuse_predecessors(kept: &JobLedger) -> Result<(), CommandError> {
+    for pass in kept.ledger.passes(&kept.job).await? {
+        let is_early = matches!(pass.state, PassState::Stopped | PassState::Cancelled);
+        if is_early && pass.cleared.is_none() {
+            return Err(CommandError::NotCleared(pass.pass));
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn open(
     job: &Job,
     job_file: &Path,
     machine: &Machine,

@@ -146,5 +146,6 @@ pub(crate) fn info_of(entry: &Entry) -> ObjectInfo {
         digests: Digests::default(),
         headers: ObjectHeaders::default(),
         storage_class: entry.storage_class.clone(),
+        mirrored: false,
     }
 }

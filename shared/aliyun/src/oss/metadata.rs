@@ -103,6 +103,7 @@ pub(crate) fn object_info(headers: &HeaderMap, size: u64) -> ObjectInfo {
             user_metadata,
         },
         storage_class: text("x-oss-storage-class"),
+        mirrored: text("x-oss-tag").is_some_and(|tag| tag == "MIRROR"),
     }
 }
 

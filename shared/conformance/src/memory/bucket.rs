@@ -151,6 +151,7 @@ impl MemoryBucket {
             digests: Digests { crc64_ecma, md5: etag.as_md5(), crc64_nvme: None },
             headers: headers.clone(),
             storage_class: None,
+            mirrored: false,
         };
         let mut held = self.held();
         held.history.push(Published { key: key.clone(), bytes: bytes.clone(), at });

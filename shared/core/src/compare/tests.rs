@@ -1,6 +1,8 @@
 //! Tables of decisions, and what holds over all of them.
 
-use super::Verdict::{Copy, NeedHead, NeedSourceHead, Record, SkipDeleted, SkipEqual, SkipExists};
+use super::Verdict::{
+    Copy, NeedHead, NeedLedger, NeedSourceHead, Record, SkipDeleted, SkipEqual, SkipExists,
+};
 use super::*;
 use crate::key::OSS_KEY_BYTES_MAX;
 use crate::object::ObjectHeaders;
@@ -29,6 +31,7 @@ fn info(of: &Entry) -> ObjectInfo {
         digests: Digests::default(),
         headers: ObjectHeaders::default(),
         storage_class: None,
+        mirrored: false,
     }
 }
 
@@ -117,10 +120,16 @@ fn policies_decide_as_they_are_named() {
 fn after_t2_the_applications_objects_are_left_alone() {
     let context = Context { t2: Some(Timestamp(100)), ..comparable() };
     let source = entry(3, MD5, 500);
-    assert_eq!(decided(context, &source, None), creates(true));
-    let copied = Past { was_copied: true, ..Past::default() };
-    assert_eq!(decide(&context, copied, &source, &Key::from("k"), None), SkipDeleted);
-    assert_eq!(decide(&comparable(), copied, &source, &Key::from("k"), None), creates(false));
+    let past = |copies| Past { copies, ..Past::default() };
+    assert_eq!(decided(context, &source, None), NeedHead, "the listing is a moment old");
+    let missing = |copies| decide_after_head(&context, past(copies), &source, None, None);
+    assert_eq!(missing(Copies::NotAsked), NeedLedger);
+    assert_eq!(missing(Copies::Never), creates(true));
+    for copies in [Copies::Earlier, Copies::SinceT2] {
+        assert_eq!(missing(copies), SkipDeleted, "{copies:?}");
+        let before = decide(&comparable(), past(copies), &source, &Key::from("k"), None);
+        assert_eq!(before, creates(false), "before t2 the target is ours");
+    }
 
     let older = entry(4, OTHER_MD5, 99);
     assert_eq!(decided(context, &source, Some(&older)), replaces(OTHER_MD5));
@@ -128,17 +137,41 @@ fn after_t2_the_applications_objects_are_left_alone() {
     for policy in [None, Some(Overwrite::Always), Some(Overwrite::SizeAndTime)] {
         let context = Context { policy, ..context };
         assert_eq!(decided(context, &source, Some(&newer)), NeedHead, "{policy:?}");
-        let answer = info(&newer);
-        let head = |is_mirrored| TargetHead { info: Some(&answer), is_mirrored };
-        let after = |is_mirrored| {
-            decide_after_head(&context, Past::default(), &source, head(is_mirrored), None)
+        let after = |info: &ObjectInfo, copies| {
+            decide_after_head(&context, past(copies), &source, Some(info), None)
         };
-        assert!(matches!(after(false), Record(Outcome::Kept, _)), "{policy:?}");
-        assert_eq!(after(true), replaces(OTHER_MD5), "{policy:?}");
+        let theirs = info(&newer);
+        let mirrored = ObjectInfo { mirrored: true, ..info(&newer) };
+        let mut marked = info(&newer);
+        marked.headers.user_metadata = vec![(PROVENANCE_NAME.to_owned(), "another".to_owned())];
+        for copies in [Copies::NotAsked, Copies::Never, Copies::Earlier, Copies::SinceT2] {
+            assert!(matches!(after(&theirs, copies), Record(Outcome::Kept, _)), "{policy:?}");
+            assert_eq!(after(&mirrored, copies), replaces(OTHER_MD5), "{policy:?}");
+            let of_marked = after(&marked, copies);
+            match copies {
+                Copies::NotAsked => assert_eq!(of_marked, NeedLedger),
+                Copies::SinceT2 => assert_eq!(of_marked, replaces(OTHER_MD5)),
+                // The application copied an object of ours under another name.
+                _ => assert!(matches!(of_marked, Record(Outcome::Kept, _)), "{of_marked:?}"),
+            }
+        }
     }
     assert_eq!(decided(context, &source, Some(&entry(3, MD5, 100))), SkipEqual);
     let undated = Entry { last_modified: None, ..newer };
     assert_eq!(decided(context, &source, Some(&undated)), NeedHead);
+}
+
+#[test]
+fn what_stands_since_t2_is_written_over_only_where_nobody_but_us_wrote_it() {
+    let listed = info(&entry(3, MD5, 500));
+    let mut marked = listed.clone();
+    marked.headers.user_metadata = vec![(PROVENANCE_NAME.to_owned(), MULTIPART.to_owned())];
+    let (same, other) = (ETag::new(MD5), ETag::new(OTHER_MD5));
+    assert!(is_ours_since_t2(&marked, Some(&same)));
+    assert!(!is_ours_since_t2(&marked, Some(&other)), "another was written since");
+    assert!(!is_ours_since_t2(&marked, None));
+    assert!(!is_ours_since_t2(&listed, Some(&same)), "the application wrote the same bytes");
+    assert!(is_ours_since_t2(&ObjectInfo { mirrored: true, ..listed }, None));
 }
 
 #[test]
@@ -147,8 +180,7 @@ fn a_head_shows_provenance_or_equal_digests() {
     let listed = entry(3, OTHER_MD5, 5);
     let context = Context { source_reports_crc64_ecma: true, ..comparable() };
     let after = |context: &Context, info: Option<&ObjectInfo>, digests: Option<&Digests>| {
-        let head = TargetHead { info, is_mirrored: false };
-        decide_after_head(context, Past::default(), &source, head, digests)
+        decide_after_head(context, Past::default(), &source, info, digests)
     };
     let ecma = |crc| Digests { crc64_ecma: Some(crc), ..Digests::default() };
 
@@ -251,7 +283,8 @@ fn promises_hold_for_every_combination() {
                 t2: bit(2).then_some(Timestamp(100)),
                 restores: false,
             };
-            let past = Past { is_outstanding: bit(3), was_copied: bit(4) };
+            let copies = if bit(4) { Copies::Earlier } else { Copies::Never };
+            let past = Past { is_outstanding: bit(3), copies };
             let source =
                 Entry { archived: bit(5), ..entry(3, if bit(6) { MD5 } else { MULTIPART }, 40) };
             let target_entry =
@@ -260,8 +293,7 @@ fn promises_hold_for_every_combination() {
             let mut verdict = decide(&context, past, &source, &Key::from("k"), target);
             if verdict == NeedHead {
                 let answer = info(target.expect("nothing is asked where nothing is"));
-                let head = TargetHead { info: Some(&answer), is_mirrored: false };
-                verdict = decide_after_head(&context, past, &source, head, None);
+                verdict = decide_after_head(&context, past, &source, Some(&answer), None);
             }
             let shown = format!("{context:?} {past:?} {source:?} {target:?} -> {verdict:?}");
             seen += 1;
@@ -277,11 +309,11 @@ fn promises_hold_for_every_combination() {
                 SkipEqual => assert_eq!(target.map(|target| target.size), Some(3), "{shown}"),
                 SkipExists => assert_eq!(policy, Some(Overwrite::Never), "{shown}"),
                 SkipDeleted => {
-                    assert!(context.t2.is_some() && past.was_copied && target.is_none(), "{shown}");
+                    assert!(context.t2.is_some() && bit(4) && target.is_none(), "{shown}");
                 }
                 Record(Outcome::Kept, _) => assert!(context.t2.is_some(), "{shown}"),
                 Record(outcome, _) => assert_eq!(*outcome, Outcome::Archived, "{shown}"),
-                NeedHead | NeedSourceHead => panic!("undecided: {shown}"),
+                NeedHead | NeedSourceHead | NeedLedger => panic!("undecided: {shown}"),
             }
         }
     }

@@ -43,6 +43,15 @@ pub struct DeployedRow {
 
 impl TypedRow for DeployedRow {}
 
+/// What came of declaring T2.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Switched {
+    /// It stands; earlier than asked for where it was declared before.
+    At(Timestamp),
+    /// This pass runs: nothing was written.
+    PassRuns(PassId),
+}
+
 impl JobRow {
     /// Makes `pass` the one that runs, unless another does: then that one is the answer.
     ///
@@ -74,6 +83,16 @@ impl JobRow {
             Change::Write(Self { active_pass, t2, ..definition.clone() }, standing)
         } else {
             Change::Keep(standing)
+        }
+    }
+
+    /// Declares T2, once: a time that stands is the answer. Not while a pass runs, because that began
+    /// without it and would write over what the application writes from now on.
+    pub fn switch(&self, t2: Timestamp) -> Change<Self, Switched> {
+        match (&self.active_pass, self.t2) {
+            (_, Some(t2)) => Change::Keep(Switched::At(t2)),
+            (Some(running), None) => Change::Keep(Switched::PassRuns(running.clone())),
+            (None, None) => Change::Write(Self { t2: Some(t2), ..self.clone() }, Switched::At(t2)),
         }
     }
 
@@ -152,6 +171,20 @@ mod tests {
         assert_eq!(local.definition_hash, "e");
         let Change::Write(running, _) = deployed.activate(&"p1".into(), &older) else { panic!() };
         assert_eq!(running, JobRow { active_pass: Some("p1".into()), ..deployed });
+    }
+
+    #[test]
+    fn t2_is_declared_once_and_never_while_a_pass_runs_without_it() {
+        let running = JobRow { active_pass: Some("p1".into()), ..job() };
+        let refused = Change::Keep(Switched::PassRuns("p1".into()));
+        assert_eq!(running.switch(Timestamp(5)), refused);
+        let Change::Write(switched, at) = job().switch(Timestamp(5)) else { panic!() };
+        assert_eq!((switched.t2, at), (Some(Timestamp(5)), Switched::At(Timestamp(5))));
+        let again = Change::Keep(Switched::At(Timestamp(5)));
+        assert_eq!(switched.switch(Timestamp(9)), again);
+        let Change::Write(running, _) = switched.activate(&"p2".into(), &job()) else { panic!() };
+        assert_eq!(running.t2, Some(Timestamp(5)), "whatever the definition says");
+        assert_eq!(running.switch(Timestamp(9)), again);
     }
 
     #[test]

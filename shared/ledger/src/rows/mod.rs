@@ -1,7 +1,9 @@
 //! The rows of the ledger and the pure transitions of each: what may be written over what.
 
+mod cutover;
 mod job;
 mod list;
+mod mirror;
 mod pass;
 mod place;
 mod range;
@@ -10,8 +12,10 @@ mod slice;
 mod task;
 mod upload;
 
-pub use job::{DeployedRow, JobRow, PassIndexRow};
+pub use cutover::{CutoverRow, CutoverStep, MirrorWish};
+pub use job::{DeployedRow, JobRow, PassIndexRow, Switched};
 pub use list::ListRow;
+pub use mirror::{MirrorRow, MirrorState};
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
 pub use place::PlaceRow;
 pub use range::{PartResult, RangeRow, RangeState};

@@ -145,6 +145,14 @@ pub struct PassRow {
 impl TypedRow for PassRow {}
 
 impl PassRow {
+    /// Takes T2 over from the job's row, before the pass runs. It never changes once it is known.
+    pub fn learn_t2(&self, t2: Option<Timestamp>) -> Change<Self, ()> {
+        if self.t2.is_some() {
+            return Change::Keep(());
+        }
+        Change::Write(Self { t2, ..self.clone() }, ())
+    }
+
     /// Ends an open pass; one that ended stays as it ended.
     pub fn end(
         &self,
