@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -24,6 +24,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use crate::resolver::PlainConnector;
+
 /// Read from a socket at once: four records.
 const READ_AHEAD_BYTES: usize = 64 << 10;
 
@@ -32,13 +34,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Connects by TCP, then by TLS, trusting the roots of this machine.
 #[derive(Clone)]
 pub(crate) struct SecureConnector {
-    plain: HttpConnector,
+    plain: PlainConnector,
     tls: TlsConnector,
 }
 
 impl SecureConnector {
     /// Reads the root certificates: those that `SSL_CERT_FILE` names, else the system's.
-    pub(crate) fn new(plain: HttpConnector) -> io::Result<Self> {
+    pub(crate) fn new(plain: PlainConnector) -> io::Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs);
