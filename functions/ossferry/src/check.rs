@@ -72,7 +72,13 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
     }
     findings.note("listing order", judged::listing_order(port.profile().order));
     check_keys(job, &page, findings);
-    if !matches!(source, SourceEnd::Folder(_)) {
+    if matches!(source, SourceEnd::Urls(_)) {
+        for warning in judged::answers(&page.entries) {
+            findings.warn("servers", format!("of the first {}, {warning}", page.entries.len()));
+        }
+    }
+    // A list of URLs has as many clocks as servers, and its dates are told by ours.
+    if !matches!(source, SourceEnd::Folder(_) | SourceEnd::Urls(_)) {
         check_clock(port.now().await, "source", machine, findings);
     }
     check_source_bucket(job, source, findings).await;
@@ -110,7 +116,7 @@ fn check_keys(job: &Job, page: &Page, findings: &mut Findings) {
 async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findings) {
     let SourceSpec::Bucket(bucket) = &job.source else { return };
     let (region, is_versioned) = match source {
-        SourceEnd::Folder(_) => return,
+        SourceEnd::Folder(_) | SourceEnd::Urls(_) => return,
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),
             Err(error) => {

@@ -14,6 +14,7 @@ mod state;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod url_list;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use crate::time::Timestamp;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
+pub use url_list::{AllowedHost, UrlListFormat, UrlListSource};
 
 /// One migration: source, target, filters, policy, limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +75,8 @@ pub enum SourceSpec {
     Bucket(BucketSource),
     /// A folder of this machine.
     Folder(FolderSource),
+    /// A list of URLs.
+    UrlList(UrlListSource),
 }
 
 impl SourceSpec {
@@ -81,6 +85,7 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => &bucket.prefix,
             Self::Folder(folder) => &folder.prefix,
+            Self::UrlList(list) => &list.prefix,
         }
     }
 
@@ -89,6 +94,16 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => bucket.kind.as_str(),
             Self::Folder(_) => "folder",
+            Self::UrlList(_) => "http",
+        }
+    }
+
+    /// Whether key ranges of this source may be trusted.
+    pub fn listing_order(&self) -> ListingOrder {
+        match self {
+            Self::Bucket(bucket) => bucket.listing_order(),
+            // Both are sorted here.
+            Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
         }
     }
 }

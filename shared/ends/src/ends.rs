@@ -13,6 +13,7 @@ use ossferry_core::job::{
 use ossferry_core::ports::Source;
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
 use ossferry_local::FolderSource;
+use ossferry_urls::{UrlOptions, UrlSource};
 
 use crate::credentials::{Regions, resolve};
 use crate::{EndError, Surroundings};
@@ -28,6 +29,8 @@ pub enum SourceEnd {
     S3(Arc<S3Source>),
     /// A bucket of OSS.
     Oss(OssSource),
+    /// A list of URLs.
+    Urls(UrlSource),
 }
 
 impl SourceEnd {
@@ -37,11 +40,12 @@ impl SourceEnd {
             Self::Folder(folder) => Arc::new(folder.clone()),
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
             Self::Oss(bucket) => Arc::new(bucket.clone()),
+            Self::Urls(list) => Arc::new(list.clone()),
         }
     }
 }
 
-/// The source of a job. A folder must be there; a bucket is not asked yet.
+/// The source of a job. A folder must be there, and a list of URLs is read; a bucket is not asked yet.
 pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, EndError> {
     let refused = |error| EndError::End { end: SOURCE, error };
     let bucket = match &job.source {
@@ -50,11 +54,19 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
             let source = source.map_err(refused)?;
             return Ok(SourceEnd::Folder(source));
         }
+        SourceSpec::UrlList(list) => {
+            let source = UrlSource::open(UrlOptions {
+                spec: list.clone(),
+                lane: lane_options(&without_bytes(&job.limits)),
+                clock: Arc::clone(&around.clock),
+                retry: RetryPolicy::default(),
+            });
+            return source.await.map(SourceEnd::Urls).map_err(refused);
+        }
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
-    // Every byte passes the target's lane as well: there it is counted against the job's rate.
-    let lane = lane(&Limits { bytes_per_second: None, ..job.limits.clone() });
+    let lane = lane(&without_bytes(&job.limits));
     let clock = Arc::clone(&around.clock);
     match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
@@ -184,13 +196,23 @@ fn oss_client(
     })
 }
 
+/// The limits of the source's end: every byte passes the target's lane as well, and there it is counted
+/// against the job's rate.
+fn without_bytes(limits: &Limits) -> Limits {
+    Limits { bytes_per_second: None, ..limits.clone() }
+}
+
 /// A lane under the job's limits: never shared between the two ends, because a copy holds a place
 /// in each.
 fn lane(limits: &Limits) -> Lane {
+    Lane::new(&lane_options(limits))
+}
+
+fn lane_options(limits: &Limits) -> LaneOptions {
     let places = limits.concurrency_max.saturating_add(limits.slices_max);
     let max_concurrency = usize::try_from(places).unwrap_or(usize::MAX);
     let usual = PaceOptions::default();
-    Lane::new(&LaneOptions {
+    LaneOptions {
         pace: PaceOptions {
             initial_concurrency: usual.initial_concurrency.min(max_concurrency),
             max_concurrency,
@@ -198,7 +220,7 @@ fn lane(limits: &Limits) -> Lane {
             bytes_per_second: limits.bytes_per_second,
         },
         ..LaneOptions::default()
-    })
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ const EXAMPLES_MAX: usize = 3;
 pub(super) fn route(job: &Job) -> String {
     let source = match &job.source {
         SourceSpec::Folder(folder) => format!("folder {}", folder.path),
+        SourceSpec::UrlList(list) => format!("urls of {}", list.list),
         SourceSpec::Bucket(bucket) => {
             format!("{} bucket {} at {}", bucket.kind.as_str(), bucket.bucket, bucket.endpoint)
         }
@@ -171,6 +172,26 @@ pub(super) fn keys(job: &Job, entries: &[Entry]) -> Vec<String> {
     warnings
 }
 
+/// What the servers of a list of URLs did not give of the keys of a page.
+pub(super) fn answers(entries: &[Entry]) -> Vec<String> {
+    let silent = |entry: &&Entry| entry.etag.is_none();
+    let unpinned = |entry: &&Entry| entry.etag.as_ref().is_some_and(|etag| etag.is_size_alone());
+    let told = |what, chosen: Vec<&Entry>| {
+        let examples = chosen.iter().map(|entry| short(&entry.key));
+        (!chosen.is_empty()).then(|| sentence(chosen.len(), what, examples))
+    };
+    let silent = told(
+        "could not be asked for (the log says why), and fail unless they can be when their turn comes",
+        entries.iter().filter(silent).collect(),
+    );
+    let unpinned = told(
+        "have neither etag nor date: they are read in one piece only, and a change of the same size \
+         is not seen",
+        entries.iter().filter(unpinned).collect(),
+    );
+    silent.into_iter().chain(unpinned).collect()
+}
+
 fn sentence(count: usize, what: &str, examples: impl Iterator<Item = String>) -> String {
     let examples: Vec<_> = examples.take(EXAMPLES_MAX).collect();
     format!("{count} {what}: {}", examples.join(", "))
@@ -188,6 +209,7 @@ fn short(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use ossferry_core::job::Overwrite;
+    use ossferry_core::object::ETag;
 
     use super::*;
 
@@ -261,6 +283,16 @@ mod tests {
         assert!(warnings[0].starts_with("3 cannot") && warnings[0].contains("%FF"), "{warnings:?}");
         assert!(warnings[1].starts_with("1 are archived") && warnings[1].contains("cold"));
         assert!(keys(&folder(None), &entries[..1]).is_empty());
+    }
+
+    #[test]
+    fn what_a_server_does_not_give_is_told_before_a_pass() {
+        let etag = |etag| Entry { etag, ..entry(b"k", 1, false) };
+        let plain = etag(Some(ETag::new("e")));
+        assert!(answers(std::slice::from_ref(&plain)).is_empty());
+        let told = answers(&[plain, etag(None), etag(Some(ETag::of_size(1)))]);
+        assert!(told[0].starts_with("1 could not be asked for"), "{told:?}");
+        assert!(told[1].starts_with("1 have neither etag nor date"), "{told:?}");
     }
 
     #[test]

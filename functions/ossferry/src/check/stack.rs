@@ -69,7 +69,7 @@ pub(super) async fn check(
 fn has_own_keys(job: &Job) -> bool {
     let source = match &job.source {
         SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
-        SourceSpec::Folder(_) => None,
+        SourceSpec::Folder(_) | SourceSpec::UrlList(_) => None,
     };
     let is_own =
         |place: &&_| matches!(place, Credentials::AwsDefault | Credentials::AlibabaOidc { .. });

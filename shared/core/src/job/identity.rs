@@ -61,6 +61,7 @@ impl Job {
         let (kind, store) = match &self.source {
             SourceSpec::Bucket(bucket) => ("bucket", store_of_source(bucket)),
             SourceSpec::Folder(folder) => ("folder", folder.path.clone()),
+            SourceSpec::UrlList(list) => ("url-list", list.list.clone()),
         };
         let filter = &self.filter;
         let mut digest = Text::default();

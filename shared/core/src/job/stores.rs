@@ -5,12 +5,45 @@ use super::section::{Found, Section};
 use super::state::Host;
 use super::{
     Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec,
-    credentials, endpoint,
+    credentials, endpoint, url_list,
 };
 use crate::key::Key;
 
 const ADDRESSINGS: [(&str, Addressing); 2] =
     [("path", Addressing::Path), ("virtual", Addressing::Virtual)];
+
+/// What only a source that is a bucket has, and what has it.
+pub(super) const BUCKET_ONLY: [&str; 8] = [
+    "endpoint",
+    "region",
+    "bucket",
+    "addressing",
+    "list_version",
+    "listing_order",
+    "etag_is_md5",
+    "credentials",
+];
+pub(super) const BUCKETS: &str = "the kinds that are buckets";
+
+/// What only a list of URLs has.
+const URL_LIST_ONLY: [&str; 7] = [
+    "list",
+    "format",
+    "url_column",
+    "key_column",
+    "allow",
+    "redirects_max",
+    "host_concurrency_max",
+];
+const URL_LISTS: &str = "kind = \"http\"";
+
+/// What a source is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bucket(StoreKind),
+    Folder,
+    UrlList,
+}
 
 /// Storage classes of OSS (`x-oss-storage-class`).
 const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
@@ -20,12 +53,13 @@ pub(super) fn source(
     host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<SourceSpec> {
-    const KINDS: [(&str, Option<StoreKind>); 5] = [
-        ("s3", Some(StoreKind::S3)),
-        ("cos", Some(StoreKind::Cos)),
-        ("s3-compatible", Some(StoreKind::S3Compatible)),
-        ("oss", Some(StoreKind::Oss)),
-        ("folder", None),
+    const KINDS: [(&str, Kind); 6] = [
+        ("s3", Kind::Bucket(StoreKind::S3)),
+        ("cos", Kind::Bucket(StoreKind::Cos)),
+        ("s3-compatible", Kind::Bucket(StoreKind::S3Compatible)),
+        ("oss", Kind::Bucket(StoreKind::Oss)),
+        ("folder", Kind::Folder),
+        ("http", Kind::UrlList),
     ];
     if section.is_absent() {
         mistakes.add(0, "source", "is required", "write [source] and its kind");
@@ -33,8 +67,15 @@ pub(super) fn source(
     }
     section.required("kind", "s3", mistakes)?;
     let Found { value: kind, at } = section.word("kind", &KINDS, mistakes)?;
-    if let Some(kind) = kind {
-        return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
+    match kind {
+        Kind::Bucket(kind) => {
+            return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
+        }
+        Kind::UrlList => {
+            let prefix = prefix(&mut section, mistakes);
+            return url_list::read(section, prefix, host, mistakes).map(SourceSpec::UrlList);
+        }
+        Kind::Folder => {}
     }
     if host == Host::Function {
         let problem = "\"folder\" is on this machine's disk, which a function does not have";
@@ -45,20 +86,10 @@ pub(super) fn source(
 }
 
 fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
-    const BUCKET_ONLY: [&str; 8] = [
-        "endpoint",
-        "region",
-        "bucket",
-        "addressing",
-        "list_version",
-        "listing_order",
-        "etag_is_md5",
-        "credentials",
-    ];
     let path = section.required("path", "/data/photos", mistakes);
     let prefix = prefix(&mut section, mistakes);
-    let elsewhere =
-        BUCKET_ONLY.map(|name| (name, "the kinds that are buckets, not for \"folder\""));
+    let mut elsewhere = BUCKET_ONLY.map(|name| (name, BUCKETS)).to_vec();
+    elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
     section.finish(&elsewhere, mistakes);
     Some(FolderSource { path: path?.value, prefix })
 }
@@ -75,6 +106,7 @@ fn bucket(
     let place = place(&mut section, kind, mistakes);
     let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
     let mut elsewhere = vec![("path", "kind = \"folder\"")];
+    elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
     let mut list_version = if kind == StoreKind::Cos { 1 } else { 2 };
     let (mut lists_by_bytes, mut etag_is_md5) = (false, true);
     if matches!(kind, StoreKind::S3 | StoreKind::S3Compatible) {

@@ -2,6 +2,7 @@
 
 mod deployed;
 mod template;
+mod url_list;
 
 use super::*;
 use crate::object::Entry;
