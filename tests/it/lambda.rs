@@ -3,6 +3,6 @@
 mod events;
 mod faults;
 mod limits;
-mod passes;
+pub(crate) mod passes;
 mod secrets;
 mod triggers;

@@ -4,12 +4,14 @@
 //! does both.
 
 mod aliyun;
+mod aliyun_infra;
 mod aws;
 mod command;
 mod conformance;
 mod deployed;
 mod deploying;
 mod faults;
+mod fc;
 mod finishing;
 mod kills;
 mod lambda;

@@ -7,8 +7,18 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// What a function is made of, and the hosts of its binaries.
+const FUNCTION: [&str; 6] = [
+    "ossferry-core",
+    "ossferry-ends",
+    "ossferry-fc",
+    "ossferry-host",
+    "ossferry-lambda",
+    "ossferry-ledger",
+];
+
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 17] = [
+const MAY_DEPEND: [(&str, &[&str]); 19] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -28,9 +38,25 @@ const MAY_DEPEND: [(&str, &[&str]); 17] = [
             "ossferry-urls",
         ],
     ),
-    ("shared/lambda", &["ossferry-aws", "ossferry-core", "ossferry-ends", "ossferry-ledger"]),
-    ("functions/planner", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
-    ("functions/copier", &["ossferry-core", "ossferry-lambda", "ossferry-ledger"]),
+    ("shared/host", &["ossferry-core", "ossferry-ends", "ossferry-ledger"]),
+    (
+        "shared/lambda",
+        &["ossferry-aws", "ossferry-core", "ossferry-ends", "ossferry-host", "ossferry-ledger"],
+    ),
+    (
+        "shared/fc",
+        &[
+            "ossferry-aliyun",
+            "ossferry-aws",
+            "ossferry-core",
+            "ossferry-ends",
+            "ossferry-host",
+            "ossferry-http",
+            "ossferry-ledger",
+        ],
+    ),
+    ("functions/planner", &FUNCTION),
+    ("functions/copier", &FUNCTION),
     ("tests/emulator", &["ossferry-aliyun", "ossferry-core"]),
     (
         "tests/smq-tablestore-emulator",

@@ -59,6 +59,11 @@ pub fn deploying(program: &str) -> PathBuf {
     installed_in("target/sam-venv/bin", program)
 }
 
+/// A program that judges what is deployed on Alibaba Cloud, as [`installed`] is.
+pub fn judging_alibaba(program: &str) -> PathBuf {
+    installed_in("target/alibaba-venv/bin", program)
+}
+
 fn installed_in(folder: &str, program: &str) -> PathBuf {
     let path = root().join(folder).join(program);
     assert!(path.exists(), "{} is missing: run tests/setup", path.display());

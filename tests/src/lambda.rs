@@ -95,7 +95,7 @@ impl Kills {
         Self { per_mille, within, max, rng: fastrand::Rng::with_seed(seed) }
     }
 
-    fn draw(&mut self) -> Option<Duration> {
+    pub(crate) fn draw(&mut self) -> Option<Duration> {
         let is_drawn = self.max > 0 && self.rng.u32(0..1_000) < self.per_mille;
         is_drawn.then(|| {
             self.max -= 1;
@@ -210,6 +210,6 @@ impl Function {
     }
 }
 
-fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,6 +9,7 @@
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
 //! - [`deployment`]: the template, deployed by the SAM CLI to [`ministack`].
+//! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod billed;
@@ -18,8 +19,10 @@ pub mod deployment;
 pub mod drive;
 pub mod dynamodb_local;
 pub mod faulty;
+pub mod fc;
 pub mod fixtures;
 pub mod guarded;
+pub mod held_process;
 pub mod inspection;
 pub mod lambda;
 pub mod ministack;

@@ -3,12 +3,12 @@
 pub(crate) mod interrupt;
 pub(crate) mod mark;
 pub(crate) mod opener;
-pub(crate) mod station;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ossferry_host::{Activity, Station};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{HandlerError, PassStatus};
 use ossferry_local::Database;
@@ -18,7 +18,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use self::interrupt::Interrupts;
 use self::mark::{Mark, planner_mark};
-use self::station::{Activity, Station};
 use crate::command_error::CommandError;
 use crate::job_ledger::JobLedger;
 use crate::progress::Progress;

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         around: Surroundings {
             clock: Arc::new(now),
             variables: Arc::new(|name: &str| std::env::var(name).ok()),
+            function: None,
         },
         is_terminal: io::stderr().is_terminal(),
     };

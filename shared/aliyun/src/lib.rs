@@ -1,8 +1,9 @@
-//! Alibaba Cloud: OSS as target and as source, Simple Message Queue as queue, Tablestore as table, and
-//! roles that are taken without a stored key.
+//! Alibaba Cloud: OSS as target and as source, Simple Message Queue as queue, Tablestore as table,
+//! roles that are taken without a stored key, and what starts functions and keeps secrets.
 
 mod account;
 mod mac;
+pub mod openapi;
 pub mod oss;
 mod queue;
 mod sentence;

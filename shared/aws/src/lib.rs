@@ -30,7 +30,7 @@ pub use kind::S3Kind;
 pub use list::ListVersion;
 pub use preflight::{Preflight, Versioning};
 pub use queue::SqsQueue;
-pub use sdk::sdk_config;
+pub use sdk::{sdk_config, sdk_config_signed_by};
 pub use source::{S3Options, S3Source};
 pub use table::{DynamoTable, item_bytes, read_units, write_units};
 pub use usage::queue_requests;

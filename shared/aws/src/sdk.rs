@@ -1,16 +1,19 @@
 //! What the adapters over AWS's SDK share: its configuration, and what its errors mean.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{Region, SdkConfig};
+use aws_config::{ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::RetryPolicy;
+use ossferry_http::{Credentials, CredentialsProvider, RetryPolicy};
 
 use crate::credentials::{behavior_version, not_loaded};
 
@@ -36,13 +39,47 @@ pub(crate) const RETRIES: RetryPolicy = RetryPolicy {
 /// The SDK repeats nothing by itself: of a conditional write whose answer was lost it would report
 /// the condition failed, because its own row stands by then.
 pub async fn sdk_config(region: Option<&str>) -> SdkConfig {
-    let mut loader = aws_config::defaults(behavior_version())
+    loader(region).load().await
+}
+
+/// The same, with credentials from elsewhere: where nothing of AWS's own is at hand.
+pub async fn sdk_config_signed_by(
+    region: Option<&str>,
+    credentials: Arc<dyn CredentialsProvider>,
+) -> SdkConfig {
+    loader(region).credentials_provider(Given(credentials)).load().await
+}
+
+fn loader(region: Option<&str>) -> ConfigLoader {
+    let loader = aws_config::defaults(behavior_version())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(Duration::ZERO));
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
+    match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
     }
-    loader.load().await
+}
+
+/// Credentials of ours, as the SDK asks for them.
+struct Given(Arc<dyn CredentialsProvider>);
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Given").finish()
+    }
+}
+
+impl ProvideCredentials for Given {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let found = self.0.credentials().await.map_err(CredentialsError::provider_error)?;
+            let Credentials { access_key, secret_key, token } = (*found).clone();
+            Ok(SdkCredentials::new(access_key, secret_key, token, None, "ossferry"))
+        })
+    }
 }
 
 /// Time limits of one attempt that may wait at the service for so long.

@@ -288,6 +288,13 @@ pub enum Credentials {
         /// For whom the token is, as the provider lists it.
         audience: String,
     },
+    /// The role of the function that asks, where Function Compute runs it.
+    Fc,
+    /// In a secret of Alibaba Cloud's Key Management Service, read by the role of the function that asks.
+    AliyunSecret {
+        /// Its name.
+        name: String,
+    },
     /// Nowhere: requests are not signed.
     Anonymous,
 }

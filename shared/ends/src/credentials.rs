@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ossferry_aliyun::openapi::KmsCredentials;
 use ossferry_aliyun::sts::{OidcCredentials, OidcRole, OidcTokens, STS_ENDPOINT};
 use ossferry_aws::AwsCredentials;
 use ossferry_aws::api::{AwsApi, SecretCredentials, SecretPlace};
@@ -39,6 +40,7 @@ pub(crate) async fn resolve(
 ) -> Result<Signer, EndError> {
     let refused = |error| EndError::End { end, error };
     let clock = Arc::clone(&around.clock);
+    let function = || around.function.as_ref().ok_or(EndError::NoFunction { end });
     let provider: Arc<dyn CredentialsProvider> = match place {
         Place::Anonymous => return Ok(None),
         Place::Env { access_key, secret_key, token } => {
@@ -68,6 +70,11 @@ pub(crate) async fn resolve(
         Place::AlibabaOidc { role, provider, audience } => {
             let role = OidcRole { role: role.clone(), provider: provider.clone() };
             by_role(role, audience.clone(), regions, around).await.map_err(refused)?
+        }
+        Place::Fc => Arc::clone(&function()?.credentials),
+        Place::AliyunSecret { name } => {
+            let fetcher = KmsCredentials::new(Arc::clone(&function()?.secrets), name.clone());
+            Arc::new(RefreshedCredentials::new(fetcher, clock))
         }
     };
     Ok(Some(provider))
@@ -129,7 +136,8 @@ mod tests {
     const REGIONS: Regions<'_> = Regions { bucket: "r", state: None };
 
     fn around(variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Surroundings {
-        Surroundings { clock: Arc::new(|| Timestamp(0)), variables: Arc::new(variables) }
+        let clock = Arc::new(|| Timestamp(0));
+        Surroundings { clock, variables: Arc::new(variables), function: None }
     }
 
     fn env(token: Option<&str>) -> Place {
@@ -154,12 +162,9 @@ mod tests {
     #[tokio::test]
     async fn an_unset_or_empty_variable_is_named_with_its_end() {
         for missing in ["AK", "SK", "TK"] {
-            let around =
-                around(
-                    move |name: &str| {
-                        if name == missing { Some(String::new()) } else { Some("x".to_owned()) }
-                    },
-                );
+            let around = around(move |name: &str| {
+                Some(if name == missing { String::new() } else { "x".to_owned() })
+            });
             let error = resolve("source", &env(Some("TK")), REGIONS, &around).await.err();
             let text = error.unwrap().to_string();
             assert!(text.contains(missing) && text.contains("source"), "{text}");
@@ -192,5 +197,14 @@ mod tests {
         let oidc = Place::AlibabaOidc { role, provider, audience: "a".to_owned() };
         let error = resolve("target", &oidc, REGIONS, &wrong).await.err().unwrap();
         assert!(error.to_string().contains(STS_VARIABLE), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_only_a_function_finds_is_refused_elsewhere_by_name() {
+        for place in [Place::Fc, Place::AliyunSecret { name: "oss".to_owned() }] {
+            let error = resolve("target", &place, REGIONS, &around(|_| None)).await.err();
+            let text = error.unwrap().to_string();
+            assert!(text.contains("target.credentials"), "{text}");
+        }
     }
 }

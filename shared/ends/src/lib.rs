@@ -6,8 +6,10 @@ mod ends;
 
 use std::sync::Arc;
 
+use ossferry_aliyun::openapi::KmsSecrets;
 use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
+use ossferry_http::CredentialsProvider;
 
 pub use ends::{SourceEnd, source_end, target_client, target_end};
 
@@ -21,6 +23,17 @@ pub struct Surroundings {
     pub clock: Clock,
     /// The environment.
     pub variables: Variables,
+    /// Where Function Compute is the host.
+    pub function: Option<FunctionRole>,
+}
+
+/// What the role of a function of Function Compute opens.
+#[derive(Clone)]
+pub struct FunctionRole {
+    /// The role's own credentials.
+    pub credentials: Arc<dyn CredentialsProvider>,
+    /// Secrets that it may read.
+    pub secrets: Arc<KmsSecrets>,
 }
 
 /// Why an end cannot be used.
@@ -36,6 +49,15 @@ pub enum EndError {
         end: &'static str,
         /// Its name.
         variable: String,
+    },
+    /// The job file takes credentials from where only a function of Function Compute finds them.
+    #[error(
+        "{end}: only a function of Function Compute can use the credentials of {end}.credentials: \
+         name environment variables with from = \"env\", or run it there"
+    )]
+    NoFunction {
+        /// `source` or `target`.
+        end: &'static str,
     },
     /// An end cannot be addressed as the job file says, or does not answer.
     #[error("{end}: {error}")]

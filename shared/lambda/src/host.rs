@@ -12,19 +12,16 @@ use ossferry_core::ports::Queue;
 use ossferry_core::time::Timestamp;
 use ossferry_core::usage::{GB_MILLISECONDS, INVOCATIONS, gb_milliseconds};
 use ossferry_ends::Surroundings;
+use ossferry_host::{Asked, Call, Make, PassMaker, Passes, Workshop, logs};
 use ossferry_ledger::{Handler, Ledger};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::call::Call;
 use crate::event::Event;
-use crate::logs;
-use crate::passes::{PassMaker, Passes};
 use crate::records::Desk;
 use crate::settings::Settings;
-use crate::workshop::{Make, Workshop};
 
 /// Memory that brings a whole processor: threads beyond the share only take turns.
 const MIB_PER_PROCESSOR: u32 = 1_769;
@@ -53,8 +50,12 @@ pub fn run_planner<W: PassMaker + 'static>(around: &Surroundings, make: Make<W>)
             let passes = Passes { workshop: &desk.workshop, call };
             match Event::read(event)? {
                 Event::Messages(records) => answer(desk.handle(&records, call).await),
-                Event::Trigger(trigger) => answer(passes.begin(&trigger).boxed().await?),
-                Event::Sweep(job) => answer(passes.sweep(job.as_ref()).boxed().await?),
+                Event::Asked(Asked::Trigger(trigger)) => {
+                    answer(passes.begin(&trigger).boxed().await?)
+                }
+                Event::Asked(Asked::Sweep(job)) => {
+                    answer(passes.sweep(job.as_ref()).boxed().await?)
+                }
             }
         })
         .await

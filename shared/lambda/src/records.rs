@@ -3,25 +3,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::{Either, join_all, select};
+use futures::future::join_all;
 use ossferry_core::ports::{Outgoing, Queue, Receipt};
+use ossferry_host::{Call, Workshop, logs};
 use ossferry_ledger::messages::{Message, MessageError};
-use ossferry_ledger::{Handled, Handler, HandlerError, Invocation};
-use tokio::time::{Instant, timeout};
+use ossferry_ledger::{Handled, Handler, HandlerError};
+use tokio::time::timeout;
 use tracing::{Instrument as _, Span};
 
 use crate::answer::{BatchAnswer, BatchItemFailure};
-use crate::call::Call;
 use crate::event::SqsRecord;
-use crate::logs;
-use crate::metrics::Metric;
-use crate::workshop::{Found, Made, Workshop};
 
 /// No message of SQS can be delayed longer.
 const DELAY_MAX: Duration = Duration::from_mins(15);
@@ -72,7 +67,7 @@ impl<W: Handler> Desk<W> {
         let patience = call.patience(self.workshop.ledger().now());
         let work = async {
             match Message::from_text(&record.body) {
-                Ok(message) => self.unwound(&message, piece).await,
+                Ok(message) => self.work(&message, piece).await,
                 Err(error @ MessageError::Version(_)) => {
                     tracing::warn!(%error, "left for a newer function");
                     self.send_on(record, NEWER_DELAY).await
@@ -106,54 +101,15 @@ impl<W: Handler> Desk<W> {
         false
     }
 
-    /// A worker that panicked holds nothing that the next call would find broken: what it had claimed
-    /// stands in the ledger under its own fence.
-    async fn unwound(&self, message: &Message, piece: Piece<'_>) -> Result<(), HandlerError> {
-        logs::note_message(&Span::current(), message);
-        let work = AssertUnwindSafe(self.work(message, piece)).catch_unwind();
-        work.await.unwrap_or_else(|_| {
-            self.workshop.metrics().add(&message.pass().job, Metric::Panics, 1.0);
-            Err(refused("panicked".to_owned()))
-        })
-    }
-
     async fn work(&self, message: &Message, piece: Piece<'_>) -> Result<(), HandlerError> {
         let Piece { record, call, number } = piece;
-        let begun = Instant::now();
-        let made = match self.workshop.of_pass(message.pass()).await? {
-            Found::Worker(made) => made,
-            Found::Over => return Ok(()),
-        };
-        match self.in_slots(message, &made, &call.invocation(number)).await? {
-            Handled::Done => {
-                if matches!(message, Message::Task(_) | Message::Range { .. }) {
-                    let seconds = begun.elapsed().as_secs_f64();
-                    let job = &message.pass().job;
-                    self.workshop.metrics().add(job, Metric::TaskSeconds, seconds);
-                }
-                Ok(())
-            }
+        logs::note_message(&Span::current(), message);
+        match self.workshop.deal_with(message, &call.invocation(number)).await? {
+            Handled::Done => Ok(()),
             Handled::Later(delay) => {
                 tracing::debug!(?delay, "put off");
                 self.send_on(record, delay).await
             }
-        }
-    }
-
-    /// Works on the message; while a slice is walked, looks how many more would be.
-    async fn in_slots(
-        &self,
-        message: &Message,
-        made: &Made<W>,
-        invocation: &Invocation,
-    ) -> Result<Handled, HandlerError> {
-        let work = made.worker.work(message, invocation);
-        let Message::Slice(slice) = message else { return work.await };
-        let (ledger, slices_max) = (self.workshop.ledger(), made.job.limits.slices_max);
-        let slots = self.workshop.slots().watch(ledger, &slice.pass, slices_max);
-        match select(work, pin!(slots)).await {
-            Either::Left((handled, _)) => handled,
-            Either::Right((never, _)) => match never {},
         }
     }
 

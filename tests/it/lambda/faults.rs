@@ -53,7 +53,7 @@ async fn kills_repeated_messages_and_a_tired_table_lose_and_double_nothing() {
     let pass = stack.pass("p1");
     stack.trigger(json!({"pass": "full", "id": "p1"})).await;
     stack.until_end(&pass, PASS_MAX).await;
-    let report = look(&stack, &pass, &oss, &objects).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.planned), (301, 301));
     assert_eq!((report.copied + report.unchanged, report.failed), (301, 0), "{report:?}");
     let (copier, planner) = (stack.copier.figures(), stack.planner.figures());
@@ -87,7 +87,7 @@ async fn an_object_that_nobody_may_read_ends_in_the_report_and_junk_among_the_de
 
     let (pass, _) = stack.run(json!({"pass": "full"}), PASS_MAX).await;
     objects.remove(&poison);
-    let inspected = look(&stack, &pass, &oss, &objects).await;
+    let inspected = look(&stack.ledger, &pass, &oss, &objects).await;
     assert_eq!((inspected.report.copied, inspected.report.failed), (300, 1));
     assert_eq!(inspected.outcomes[&poison], Outcome::Failed);
     let [planners, copiers] = &stack.mappings;
@@ -98,6 +98,6 @@ async fn an_object_that_nobody_may_read_ends_in_the_report_and_junk_among_the_de
     source.clear_rules();
     let (pass, row) = stack.run(json!({"pass": "retry"}), PASS_MAX).await;
     assert_eq!(row.kind.as_str(), "retry");
-    let report = look(&stack, &pass, &oss, &objects).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (1, 1), "{report:?}");
 }

@@ -58,7 +58,7 @@ async fn a_planner_of_a_few_seconds_walks_a_listing_of_many_to_its_end() {
     let limit = PASS_MAX * u32::try_from(1 + pages / 20).unwrap();
     let (pass, _) = stack.run(json!({"pass": "full"}), limit).await;
     oss.wire().clear_rules();
-    let report = look(&stack, &pass, &oss, &expected).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &expected).await.report;
     assert_eq!(report.listed, expected.len() as u64);
     let figures = stack.planner.figures();
     // The trigger is one of them.
@@ -88,7 +88,7 @@ async fn a_copier_of_five_seconds_moves_an_object_that_takes_it_many_times_as_lo
     let limit = PASS_MAX * u32::try_from(1 + parts / 50).unwrap();
     let (pass, _) = stack.run(json!({"pass": "full"}), limit).await;
     let sent = oss.wire().count("UploadPart");
-    let report = look(&stack, &pass, &oss, &expected).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &expected).await.report;
     assert_eq!((report.copied, report.failed), (1, 0), "{report:?}");
     let figures = stack.copier.figures();
     assert!(figures.invocations > 2, "it was handed back: {figures:?}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ossferry_core::key::Key;
+use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::PassRef;
 use ossferry_tests::clock;
 use ossferry_tests::command::JobFile;
@@ -19,10 +20,10 @@ use serde_json::json;
 use super::limits::MEMORY_KIB_MAX;
 
 /// No pass of these tests takes longer.
-pub(super) const PASS_MAX: Duration = Duration::from_mins(4);
+pub(crate) const PASS_MAX: Duration = Duration::from_mins(4);
 
 /// Small objects in several tasks, and one object in parts.
-pub(super) async fn fill(bucket: &S3Bucket) -> BTreeMap<Key, Bytes> {
+pub(crate) async fn fill(bucket: &S3Bucket) -> BTreeMap<Key, Bytes> {
     let mut objects = BTreeMap::new();
     for number in 0..300 {
         let key = Key::from(format!("d{}/object-{number:03}", number % 7));
@@ -35,15 +36,15 @@ pub(super) async fn fill(bucket: &S3Bucket) -> BTreeMap<Key, Bytes> {
 }
 
 /// What must hold of a pass that has ended.
-pub(super) async fn look(
-    stack: &Stack,
+pub(crate) async fn look(
+    ledger: &Ledger,
     pass: &PassRef,
     oss: &Oss,
     expected: &BTreeMap<Key, Bytes>,
 ) -> Inspected {
     let target = oss.target();
     let held = Held { objects: target.objects().await, open_uploads: target.open_uploads().await };
-    inspect(&stack.ledger, pass, &held, expected).await
+    inspect(ledger, pass, &held, expected).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +57,7 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
     let stack = Stack::deploy(&job, &LambdaLimits::default()).await;
 
     let (pass, _) = stack.run(json!({"pass": "full", "id": "first"}), PASS_MAX).await;
-    let report = look(&stack, &pass, &oss, &objects).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (301, 301));
     let again = stack.trigger(json!({"pass": "full", "id": "first"})).await;
     assert_eq!((&again["pass"], &again["outcome"]), (&json!("first"), &json!("ended")));
@@ -70,7 +71,7 @@ async fn a_full_pass_and_a_scheduled_one_after_changes_leave_the_target_equal() 
     let schedule = json!({"pass": "incremental", "time": "2026-11-26T03:00:00Z"});
     let (pass, row) = stack.run(schedule, PASS_MAX).await;
     assert_eq!(row.pass, "20261126T030000000Z-incremental".into());
-    let report = look(&stack, &pass, &oss, &objects).await.report;
+    let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied, report.skipped), (302, 2, 300));
     let bytes: usize = objects.values().map(Bytes::len).sum::<usize>() + 3;
     let told = |metrics: &[&str]| metrics.iter().map(|metric| stack.copier.told(metric)).sum();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ossferry_host::Asked;
 use ossferry_lambda::Event;
 use ossferry_tests::fixtures::root;
 use serde_json::{Value, json};
@@ -131,12 +132,12 @@ fn a_schedule_says_what_the_planner_understands() {
         let event = input.replace("<aws.scheduler.scheduled-time>", "2026-11-22T10:00:00Z");
         let event = serde_json::from_str(&event).unwrap_or_else(|error| panic!("{name}: {error}"));
         match Event::read(event).unwrap_or_else(|error| panic!("{name}: {error}")) {
-            Event::Trigger(trigger) => {
+            Event::Asked(Asked::Trigger(trigger)) => {
                 // The planned time names the pass: delivered twice, it is one pass.
                 assert!(trigger.time.is_some() && trigger.id.is_none(), "{name}");
                 assert!(input.contains("<aws.scheduler.scheduled-time>"), "{name}");
             }
-            Event::Sweep(job) => assert_eq!(job, None, "{name}"),
+            Event::Asked(Asked::Sweep(job)) => assert_eq!(job, None, "{name}"),
             Event::Messages(_) => panic!("{name} plays a queue"),
         }
     }

@@ -1,28 +1,20 @@
 //! One execution environment: a process that is frozen whenever it has nothing to do.
 
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::runtime_api::{Next, RuntimeApi, Said};
 use super::{Deployment, Figures, Invoked, locked};
-use crate::fixtures;
+use crate::held_process::HeldProcess;
 
 /// Lambda's own limit of a start.
 const INIT_MAX: Duration = Duration::from_secs(10);
 
-/// Ticks of a processor's time in a second, as `/proc` counts them on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 /// A process and what it talks to. Dropping it kills it.
 pub(super) struct Environment {
-    child: Child,
-    pid: Pid,
+    process: HeldProcess,
     api: RuntimeApi,
     figures: Arc<Mutex<Figures>>,
     processor_seconds: f64,
@@ -37,29 +29,14 @@ impl Environment {
     ) -> Result<Self, String> {
         let api = RuntimeApi::start().await;
         let begun = Instant::now();
-        // Ends with the thread that started it, frozen or not, however that ends.
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL"])
-            .arg(fixtures::built(deployment.program))
-            .env_clear()
-            .envs(lambdas_own(deployment, &api.authority()))
-            .envs(deployment.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().expect("the built function starts");
-        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let pid = pid.expect("a process that runs has an id");
-        if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-            tokio::spawn(keep_lines(stdout, Arc::clone(&log)));
-            tokio::spawn(keep_lines(stderr, log));
-        }
-        let mut environment = Self { child, pid, api, figures, processor_seconds: 0.0 };
+        let own = lambdas_own(deployment, &api.authority()).into_iter();
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        let variables = own.chain(deployment.variables.iter().cloned());
+        let process = HeldProcess::start(deployment.program, variables, &log);
+        let mut environment = Self { process, api, figures, processor_seconds: 0.0 };
         let said = tokio::select! {
             said = timeout(INIT_MAX, environment.api.said()) => said,
-            ended = environment.child.wait() => return Err(format!("it ended: {ended:?}")),
+            ended = environment.process.ended() => return Err(format!("it ended: {ended:?}")),
         };
         match said {
             Ok(Said::Ready) => {}
@@ -83,7 +60,7 @@ impl Environment {
         let begun = Instant::now();
         let (end, killed_at) = (begun + limit, begun + killed_after.unwrap_or(limit * 2));
         self.api.call(next);
-        self.signal(Signal::CONT);
+        self.process.thaw();
         let mut answer = None;
         loop {
             tokio::select! {
@@ -98,15 +75,15 @@ impl Environment {
                         }
                     }
                 },
-                _ = self.child.wait() => return Invoked::Exited,
+                _ = self.process.ended() => return Invoked::Exited,
                 () = sleep_until(killed_at) => {
                     self.measure();
-                    self.signal(Signal::KILL);
+                    self.process.kill();
                     return Invoked::Exited;
                 }
                 () = sleep_until(end) => {
                     self.measure();
-                    self.signal(Signal::KILL);
+                    self.process.kill();
                     return Invoked::TimedOut;
                 }
             }
@@ -115,30 +92,15 @@ impl Environment {
 
     fn freeze(&mut self) {
         self.measure();
-        self.signal(Signal::STOP);
-    }
-
-    fn signal(&self, signal: Signal) {
-        // It may have ended by itself, which whoever waits for it notices.
-        let _ = kill_process(self.pid, signal);
+        self.process.freeze();
     }
 
     fn measure(&mut self) {
-        let read = |file: &str| {
-            let path = format!("/proc/{}/{file}", self.pid.as_raw_nonzero());
-            std::fs::read_to_string(path).unwrap_or_default()
-        };
-        let (status, stat) = (read("status"), read("stat"));
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok());
-        // After the name in parentheses: state is the first, utime the 12th, stime the 13th.
-        let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
-        let ticks = fields.split(' ').skip(11).take(2).filter_map(|text| text.parse::<u32>().ok());
-        let seconds = f64::from(ticks.sum::<u32>()) / TICKS_PER_SECOND;
+        let taken = self.process.taken();
         let mut figures = locked(&self.figures);
-        figures.memory_kib_max = figures.memory_kib_max.max(kib.unwrap_or_default());
-        figures.processor_seconds += (seconds - self.processor_seconds).max(0.0);
-        self.processor_seconds = seconds;
+        figures.memory_kib_max = figures.memory_kib_max.max(taken.memory_kib_max);
+        figures.processor_seconds += (taken.processor_seconds - self.processor_seconds).max(0.0);
+        self.processor_seconds = taken.processor_seconds;
     }
 }
 
@@ -164,13 +126,4 @@ fn lambdas_own(deployment: &Deployment, api: &str) -> Vec<(&'static str, String)
         ("TZ", ":UTC".to_owned()),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned()),
     ]
-}
-
-async fn keep_lines(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let mut log = locked(&log);
-        log.push_str(&line);
-        log.push('\n');
-    }
 }

@@ -6,13 +6,16 @@ use std::time::SystemTime;
 
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
 use ossferry_core::time::Timestamp;
-use ossferry_lambda::{Parts, Surroundings, run_copier};
+use ossferry_ends::Surroundings;
+use ossferry_host::Parts;
+use ossferry_lambda::run_copier;
 use tokio::sync::Semaphore;
 
 fn main() -> ExitCode {
     let around = Surroundings {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        function: None,
     };
     run_copier(&around, Box::new(copier))
 }

@@ -9,6 +9,7 @@ use ossferry_copier::{Copier, CopierOptions, CopierParts};
 use ossferry_core::job::{Job, Limits, SourceSpec};
 use ossferry_core::ports::{Source, Target};
 use ossferry_ends::{source_end, target_end};
+use ossferry_host::{Activity, Station, Terms};
 use ossferry_ledger::Handler;
 use ossferry_ledger::ids::PassRef;
 use ossferry_local::{Database, Presence};
@@ -20,7 +21,6 @@ use crate::command_error::CommandError;
 use crate::host::interrupt::Interrupts;
 use crate::host::mark::{Mark, planner_mark, worker_mark};
 use crate::host::opener::Opener;
-use crate::host::station::{Activity, Station};
 use crate::host::{Host, Role};
 use crate::job_ledger::JobLedger;
 use crate::local_ledger::{self, ledger_path};
@@ -113,6 +113,7 @@ impl Crew {
             Role::Run | Role::Plan => planner,
             Role::Copy => Arc::new(Opener(planner)),
         };
+        let invocation = invocation(limits, self.arguments);
         let mut stations = vec![Station {
             name: "planner",
             queue: Arc::clone(&self.kept.planner_queue),
@@ -120,7 +121,8 @@ impl Crew {
             slots: count(limits.slices_max),
             busy: Arc::clone(&self.busy_planners),
             gate: Arc::clone(&planner_gate),
-            invocation: invocation(limits, self.arguments),
+            invocation,
+            terms: Terms::patient(invocation),
             worker_id: self.presence.worker_id().to_owned(),
             clock: machine.clock(),
             activity: Arc::clone(&activity),

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ossferry_core::time::Timestamp;
-use ossferry_lambda::{Parts, Surroundings, run_planner};
+use ossferry_ends::Surroundings;
+use ossferry_host::Parts;
+use ossferry_lambda::run_planner;
 use ossferry_planner::{Planner, PlannerParts};
 
 fn main() -> ExitCode {
     let around = Surroundings {
         clock: Arc::new(now),
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
+        function: None,
     };
     run_planner(&around, Box::new(planner))
 }

@@ -5,7 +5,7 @@ use super::section::{Found, Section};
 use super::state::Host;
 use super::{Credentials, StoreKind, secrets};
 
-/// A form of credentials, and the keys that it has beside `from`.
+/// A form of credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Env,
@@ -14,31 +14,25 @@ enum Form {
     AwsSecret,
     AwsParameter,
     AlibabaOidc,
+    Fc,
+    AliyunSecret,
     Anonymous,
 }
 
+/// Whose every key is, beside `from`.
+const HOMES: [(&str, &str); 9] = [
+    ("access_key", "from = \"env\""),
+    ("secret_key", "from = \"env\""),
+    ("token", "from = \"env\""),
+    ("profile", "from = \"aws-profile\""),
+    ("id", "from = \"aws-secret\""),
+    ("name", "from = \"aws-parameter\" or \"aliyun-secret\""),
+    ("role", "from = \"alibaba-oidc\""),
+    ("provider", "from = \"alibaba-oidc\""),
+    ("audience", "from = \"alibaba-oidc\""),
+];
+
 impl Form {
-    /// Every form that has keys of its own. `name` of a parameter is no other form's.
-    const WITH_KEYS: [(Self, &'static [&'static str]); 5] = [
-        (Self::Env, &["access_key", "secret_key", "token"]),
-        (Self::AwsProfile, &["profile"]),
-        (Self::AwsSecret, &["id"]),
-        (Self::AwsParameter, &["name"]),
-        (Self::AlibabaOidc, &["role", "provider", "audience"]),
-    ];
-
-    fn home(self) -> &'static str {
-        match self {
-            Self::Env => "from = \"env\"",
-            Self::AwsProfile => "from = \"aws-profile\"",
-            Self::AwsDefault => "from = \"aws-default\"",
-            Self::AwsSecret => "from = \"aws-secret\"",
-            Self::AwsParameter => "from = \"aws-parameter\"",
-            Self::AlibabaOidc => "from = \"alibaba-oidc\"",
-            Self::Anonymous => "from = \"anonymous\"",
-        }
-    }
-
     /// The forms for a source of this kind, or for the target (`None`).
     fn of(kind: Option<StoreKind>) -> Vec<(&'static str, Self)> {
         let mut forms = vec![("env", Self::Env)];
@@ -50,8 +44,9 @@ impl Form {
         }
         forms.extend([("aws-secret", Self::AwsSecret), ("aws-parameter", Self::AwsParameter)]);
         if matches!(kind, None | Some(StoreKind::Oss)) {
-            forms.push(("alibaba-oidc", Self::AlibabaOidc));
+            forms.extend([("alibaba-oidc", Self::AlibabaOidc), ("fc", Self::Fc)]);
         }
+        forms.push(("aliyun-secret", Self::AliyunSecret));
         forms
     }
 }
@@ -88,12 +83,12 @@ pub(super) fn read(
         Form::AwsParameter => reference(&mut section, "name", "/ossferry/oss", mistakes)
             .map(|name| Credentials::AwsParameter { name }),
         Form::AlibabaOidc => alibaba_oidc(&mut section, mistakes),
+        Form::Fc => Some(Credentials::Fc),
+        Form::AliyunSecret => reference(&mut section, "name", "ossferry/source", mistakes)
+            .map(|name| Credentials::AliyunSecret { name }),
         Form::Anonymous => Some(Credentials::Anonymous),
     };
-    let others = Form::WITH_KEYS.iter().filter(|(other, _)| *other != form);
-    let elsewhere: Vec<(&str, &str)> =
-        others.flat_map(|(other, keys)| keys.iter().map(|key| (*key, other.home()))).collect();
-    section.finish(&elsewhere, mistakes);
+    section.finish(&HOMES, mistakes);
     credentials
 }
 

@@ -223,6 +223,10 @@ fn credentials_belong_to_their_kinds() {
         ("{ from = \"anonymous\", profile = \"work\" }", false),
         ("{ from = \"aws-profile\", profile = \"work\", token = \"T\" }", false),
         ("{ from = \"env\", access_key = \"lower\", secret_key = \"B\" }", false),
+        ("{ from = \"aliyun-secret\", name = \"ossferry/source\" }", true),
+        ("{ from = \"aliyun-secret\" }", false),
+        ("{ from = \"anonymous\", name = \"ossferry/source\" }", false),
+        ("{ from = \"fc\" }", false),
         ("\"env\"", false),
     ] {
         let text = S3.replacen(
@@ -232,7 +236,18 @@ fn credentials_belong_to_their_kinds() {
         );
         assert_eq!(Job::parse(&text).is_ok(), good, "{credentials}");
         let cos = text.replace("\"s3\"", "\"cos\"");
-        assert_eq!(Job::parse(&cos).is_ok(), good && credentials.contains("anonymous"));
+        let of_any_store = credentials.contains("anonymous") || credentials.contains("aliyun");
+        assert_eq!(Job::parse(&cos).is_ok(), good && of_any_store, "{credentials}");
+    }
+    for (credentials, found) in [
+        ("{ from = \"fc\" }", Credentials::Fc),
+        (
+            "{ from = \"aliyun-secret\", name = \"oss\" }",
+            Credentials::AliyunSecret { name: "oss".to_owned() },
+        ),
+    ] {
+        let from = "{ from = \"env\", access_key = \"C\", secret_key = \"D\", token = \"E\" }";
+        assert_eq!(parsed(&S3.replace(from, credentials)).target.credentials, found);
     }
     let target = S3.replace(
         "{ from = \"env\", access_key = \"C\", secret_key = \"D\", token = \"E\" }",

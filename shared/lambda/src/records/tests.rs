@@ -13,6 +13,8 @@ use ossferry_ledger::{Invocation, Ledger};
 use serde_json::json;
 
 use super::*;
+use ossferry_host::{Made, Workshop};
+
 use crate::event::Event;
 
 /// What was asked of the queue.
@@ -103,7 +105,7 @@ async fn desk(queue: &Arc<ScriptedQueue>) -> Desk<ScriptedWorker> {
     let queue = || Arc::clone(queue) as Arc<dyn Queue>;
     let table = Arc::new(MemoryTable::default());
     let ledger = Ledger::new(table, queue(), queue(), clock.clone(), Arc::new(|_: &str| false));
-    let around = Surroundings { clock, variables: Arc::new(|_: &str| None) };
+    let around = Surroundings { clock, variables: Arc::new(|_: &str| None), function: None };
     let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
     let job = Arc::new(Job::parse(Job::template()).unwrap());
     workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job })).await;

@@ -1,0 +1,228 @@
+//! Both functions with their queues and their table: SMQ and Tablestore, emulated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ossferry_aliyun::smq::BodyEncoding;
+use ossferry_core::job::Job;
+use ossferry_core::ports::Queue;
+use ossferry_ledger::Ledger;
+use ossferry_ledger::ids::{JobName, PassRef};
+use ossferry_ledger::rows::PassRow;
+use serde_json::{Value, json};
+use smq_tablestore_emulator::smq::{DeadLetters, QueueAttributes};
+use tokio::time::{Instant, sleep};
+
+use super::{FcDeployment, FcService, Function};
+use crate::command::JobFile;
+use crate::smq::Smq;
+use crate::tablestore::{INSTANCE, TABLE, Tablestore};
+use crate::{clock, oss, seaweedfs};
+
+/// Between two looks at a pass.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Secrets as the job names them.
+const SOURCE_SECRET: &str = "ossferry/source";
+const TARGET_SECRET: &str = "ossferry/target";
+
+const PLANNER_QUEUE: &str = "ferry-planner";
+const COPIER_QUEUE: &str = "ferry-copier";
+const DEAD: &str = "ferry-dead";
+
+/// How the functions are deployed.
+#[derive(Clone, Debug)]
+pub struct FcLimits {
+    /// The planner's time limit.
+    pub planner_timeout: Duration,
+    /// The copier's time limit.
+    pub copier_timeout: Duration,
+    /// The copier's instances at once.
+    pub copiers: usize,
+    /// How long what is received stays hidden.
+    pub visibility: Duration,
+    /// After so many deliveries a message is given up.
+    pub receive_count_max: u32,
+    /// Whether messages are pushed: nobody is started to receive.
+    pub is_push: bool,
+    /// `OSSFERRY_LOG`.
+    pub log: String,
+}
+
+impl Default for FcLimits {
+    fn default() -> Self {
+        Self {
+            planner_timeout: Duration::from_mins(5),
+            copier_timeout: Duration::from_mins(5),
+            copiers: 3,
+            visibility: Duration::from_mins(30),
+            receive_count_max: 5,
+            is_push: false,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// A stack and one deployed job.
+pub struct FcStack {
+    /// The job.
+    pub job: Job,
+    /// Read and written beside the functions.
+    pub ledger: Ledger,
+    /// Works on slices and uploads, is triggered and sweeps.
+    pub planner: Arc<Function>,
+    /// Works on tasks and ranges.
+    pub copier: Arc<Function>,
+    /// Starts them, and keeps secrets.
+    pub service: FcService,
+    /// Of the planners and of the copiers.
+    pub queues: [Arc<dyn Queue>; 2],
+    /// Behind the queues.
+    pub smq: Smq,
+    /// Behind the table.
+    pub tablestore: Tablestore,
+}
+
+impl FcStack {
+    /// Makes table, queues and secrets, and deploys the job: its keys stand in the secrets.
+    pub async fn deploy(file: &JobFile, limits: &FcLimits) -> Self {
+        let text = with_secrets(&file.text());
+        let job = Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let (smq, tablestore) = (Smq::start(clock::system()).await, Tablestore::start().await);
+        let service = FcService::start().await;
+        let account = seaweedfs::account();
+        let keys = |access: &str, secret: &str| json!({"access_key": access, "secret_key": secret});
+        service.keep(SOURCE_SECRET, &keys(&account.access_key, &account.secret_key));
+        service.keep(TARGET_SECRET, &keys(oss::ACCESS_KEY, oss::SECRET_KEY));
+        let attributes = QueueAttributes {
+            visibility_seconds: limits.visibility.as_secs(),
+            dead_letters: Some(DeadLetters {
+                queue: DEAD.to_owned(),
+                receive_count_max: limits.receive_count_max,
+            }),
+            ..QueueAttributes::default()
+        };
+        smq.queue(DEAD, QueueAttributes::default(), BodyEncoding::Plain);
+        let queues = [PLANNER_QUEUE, COPIER_QUEUE].map(|name| {
+            Arc::new(smq.queue(name, attributes.clone(), BodyEncoding::Plain)) as Arc<dyn Queue>
+        });
+        let [planner_queue, copier_queue] = queues.clone();
+        let ledger = Ledger::new(
+            Arc::new(tablestore.table()),
+            planner_queue,
+            copier_queue,
+            clock::system(),
+            Arc::new(|_: &str| false),
+        );
+        ledger.deploy_job(&job).await.expect("the job is deployed");
+        let function = |name, program, timeout: Duration, instances_max, retries_max| {
+            let mut variables = variables(&smq, &tablestore, &service, limits);
+            let seconds = timeout.as_secs().to_string();
+            variables.push(("OSSFERRY_TIMEOUT_SECONDS".to_owned(), seconds));
+            let deployment =
+                FcDeployment { name, program, timeout, instances_max, retries_max, variables };
+            let function = Arc::new(Function::new(deployment));
+            service.deploy(&function);
+            function
+        };
+        // As the templates deploy them: a planner is tried again, a copier is not.
+        let planner = function("ferry-planner", "planner-fc", limits.planner_timeout, 10, 2);
+        let copier =
+            function("ferry-copier", "copier-fc", limits.copier_timeout, limits.copiers, 0);
+        Self { job, ledger, planner, copier, service, queues, smq, tablestore }
+    }
+
+    /// Every secret that the functions are told or read.
+    pub fn secrets(&self) -> Vec<String> {
+        let source = seaweedfs::account().secret_key;
+        let role = [crate::smq::SECRET_KEY.to_owned(), crate::smq::TOKEN.to_owned()];
+        role.into_iter().chain([source, oss::SECRET_KEY.to_owned()]).collect()
+    }
+
+    /// Messages that were given up.
+    pub fn dead_letters(&self) -> usize {
+        self.smq.emulator().messages(DEAD)
+    }
+
+    /// Triggers a pass of the job, as whoever calls the planner directly.
+    pub async fn trigger(&self, fields: Value) -> Value {
+        self.planner.invoke(&self.trigger_event(fields)).await.answer()
+    }
+
+    /// What a trigger asks.
+    pub fn trigger_event(&self, fields: Value) -> Value {
+        let mut event = json!({"job": self.job.name});
+        for (name, value) in fields.as_object().cloned().unwrap_or_default() {
+            event[name.as_str()] = value;
+        }
+        event
+    }
+
+    /// A pass of the job by its id.
+    pub fn pass(&self, id: &str) -> PassRef {
+        PassRef { job: JobName(self.job.name.clone()), pass: id.into() }
+    }
+
+    /// The pass that an answer says is running.
+    pub fn begun(&self, answer: &Value) -> PassRef {
+        assert_eq!(answer["outcome"], "running", "{answer}");
+        self.pass(answer["pass"].as_str().expect("the pass's id"))
+    }
+
+    /// Waits until a pass has ended. Panics where it has not in so much time.
+    pub async fn until_end(&self, pass: &PassRef, limit: Duration) -> PassRow {
+        let until = Instant::now() + limit;
+        loop {
+            let row = self.ledger.pass(pass).await.expect("the pass is there");
+            if row.state.is_final() {
+                return row;
+            }
+            if Instant::now() >= until {
+                let status = self.ledger.status(pass).await;
+                let logs = [self.planner.log(), self.copier.log()].concat();
+                panic!("the pass does not end: {status:#?}\n{logs}");
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+/// The job's text with its keys in secrets.
+fn with_secrets(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (access_key, secret_key, name) in [
+        ("SOURCE_ACCESS_KEY", "SOURCE_SECRET_KEY", SOURCE_SECRET),
+        ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", TARGET_SECRET),
+    ] {
+        let from = format!(
+            "{{ from = \"env\", access_key = \"{access_key}\", secret_key = \"{secret_key}\" }}"
+        );
+        text = text.replace(&from, &format!("{{ from = \"aliyun-secret\", name = \"{name}\" }}"));
+    }
+    text
+}
+
+fn variables(
+    smq: &Smq,
+    tablestore: &Tablestore,
+    service: &FcService,
+    limits: &FcLimits,
+) -> Vec<(String, String)> {
+    let visibility = limits.visibility.as_secs().to_string();
+    let variables = [
+        ("OSSFERRY_TABLESTORE_ENDPOINT", tablestore.endpoint()),
+        ("OSSFERRY_TABLESTORE_INSTANCE", INSTANCE.to_owned()),
+        ("OSSFERRY_TABLE", TABLE.to_owned()),
+        ("OSSFERRY_SMQ_ENDPOINT", smq.endpoint()),
+        ("OSSFERRY_PLANNER_QUEUE", PLANNER_QUEUE.to_owned()),
+        ("OSSFERRY_COPIER_QUEUE", COPIER_QUEUE.to_owned()),
+        ("OSSFERRY_VISIBILITY_SECONDS", visibility),
+        ("OSSFERRY_LOG", limits.log.clone()),
+        ("OSSFERRY_FC_ENDPOINT", service.endpoint()),
+        ("OSSFERRY_KMS_ENDPOINT", service.endpoint()),
+        ("OSSFERRY_PLANNER_FUNCTION", "ferry-planner".to_owned()),
+        ("OSSFERRY_COPIER_FUNCTION", "ferry-copier".to_owned()),
+        ("OSSFERRY_MODE", if limits.is_push { "push" } else { "pull" }.to_owned()),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
