@@ -24,3 +24,4 @@ mod readme;
 mod sdk_judges;
 mod template;
 mod tidy;
+mod urls;

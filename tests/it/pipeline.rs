@@ -4,6 +4,7 @@ mod folder;
 mod order;
 mod oss;
 mod seaweed;
+mod urls;
 
 use std::collections::BTreeMap;
 

@@ -64,6 +64,11 @@ impl JobFile {
         )
     }
 
+    /// From a list of URLs in the folder of the job file, with more lines below `[source]`.
+    pub fn from_urls(list: &str, lines: &str, oss: &Oss) -> Self {
+        Self::from_source(format!("kind = \"http\"\nlist = \"{list}\"\n{lines}\n"), oss)
+    }
+
     fn from_source(source: String, oss: &Oss) -> Self {
         let target = format!(
             "endpoint = \"{}\"\nregion = \"{}\"\nbucket = \"{}\"\naddressing = \"path\"\n\

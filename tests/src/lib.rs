@@ -3,6 +3,7 @@
 //! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
+//! - [`web`]: a server of URLs, as well or badly behaved as it is told.
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
 //! - [`billed`]: a table that counts what AWS would bill.
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
@@ -39,5 +40,6 @@ pub mod simulation;
 pub mod smq;
 pub mod stack;
 pub mod tablestore;
+pub mod web;
 pub mod wire;
 pub mod world;
