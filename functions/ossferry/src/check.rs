@@ -2,6 +2,7 @@
 
 mod findings;
 mod judged;
+mod probe;
 mod stack;
 
 use std::path::Path;
@@ -82,6 +83,7 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
         check_clock(port.now().await, "source", machine, findings);
     }
     check_source_bucket(job, source, findings).await;
+    probe::probe(&job.source, &port, &page, findings).await;
     if let Some(entry) = page.entries.iter().find(|entry| !entry.archived && entry.size > 0) {
         check_read(&port, &entry.key, findings).await;
     }

@@ -192,7 +192,7 @@ fn since_margin(source: &SourceSpec) -> Duration {
         SourceSpec::Bucket(bucket) => match bucket.kind {
             StoreKind::Oss => Duration::from_mins(15),
             // S3 dates a multipart object by when its upload began; a day is long for one.
-            StoreKind::S3 | StoreKind::Cos | StoreKind::S3Compatible => Duration::from_hours(24),
+            _ => Duration::from_hours(24),
         },
     }
 }

@@ -107,7 +107,8 @@ impl S3Source {
         let wire = Wire::new(
             options.lane.clone(),
             place,
-            options.region.clone(),
+            options.kind,
+            &options.region,
             options.retry,
             options.credentials.clone(),
             Arc::clone(&options.clock),
@@ -136,7 +137,11 @@ impl S3Source {
     }
 
     fn listing(&self) -> Listing {
-        Listing { version: self.options.list_version, order: self.options.order }
+        Listing {
+            version: self.options.list_version,
+            order: self.options.order,
+            encodes_keys: self.options.kind.encodes_keys(),
+        }
     }
 }
 
@@ -190,7 +195,7 @@ impl Source for S3Source {
         let key = named(key, HEAD_OBJECT)?;
         let headers = match self.options.kind {
             S3Kind::S3 => &[(CHECKSUM_MODE, "ENABLED".to_owned())][..],
-            S3Kind::Cos | S3Kind::Compatible => &[],
+            _ => &[],
         };
         let ask = Ask {
             operation: HEAD_OBJECT,

@@ -11,6 +11,7 @@ mod parse;
 mod secrets;
 mod section;
 mod state;
+mod store_kind;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crate::time::Timestamp;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
+pub use store_kind::StoreKind;
 pub use url_list::{AllowedHost, UrlListFormat, UrlListSource};
 
 /// One migration: source, target, filters, policy, limits.
@@ -108,32 +110,6 @@ impl SourceSpec {
     }
 }
 
-/// What speaks at the source's endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoreKind {
-    /// Amazon S3.
-    S3,
-    /// Tencent COS, by its S3 dialect.
-    Cos,
-    /// Any other store that speaks S3.
-    S3Compatible,
-    /// Alibaba Cloud OSS, by its own protocol.
-    Oss,
-}
-
-impl StoreKind {
-    /// As the job file spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::S3 => "s3",
-            Self::Cos => "cos",
-            Self::S3Compatible => "s3-compatible",
-            Self::Oss => "oss",
-        }
-    }
-}
-
 /// A bucket to read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketSource {
@@ -151,11 +127,9 @@ pub struct BucketSource {
     pub addressing: Addressing,
     /// Which listing operation the store understands: 1 (ListObjects) or 2 (ListObjectsV2).
     pub list_version: u8,
-    /// Whether the job file vouches that an `s3-compatible` store lists by bytes. The other kinds are
-    /// known to.
+    /// Whether the job file vouches that a store lists by bytes of whose kind that is not known.
     pub lists_by_bytes: bool,
-    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise. The
-    /// job file may deny it of an `s3-compatible` store.
+    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise.
     pub etag_is_md5: bool,
     /// Where the secret is found.
     pub credentials: Credentials,
@@ -164,7 +138,7 @@ pub struct BucketSource {
 impl BucketSource {
     /// Whether key ranges of this source may be trusted.
     pub fn listing_order(&self) -> ListingOrder {
-        if self.lists_by_bytes || self.kind != StoreKind::S3Compatible {
+        if self.lists_by_bytes || self.kind.known().lists_by_bytes {
             ListingOrder::Bytes
         } else {
             ListingOrder::Serial

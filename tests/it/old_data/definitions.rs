@@ -36,6 +36,14 @@ redirects_max = 2
 host_concurrency_max = 4
 "#;
 
+const KODO: &str = r#"
+kind = "kodo"
+region = "cn-east-1"
+bucket = "photos"
+listing_order = "bytes"
+credentials = { from = "env", access_key = "A", secret_key = "B" }
+"#;
+
 /// With the part size that was the default when the first were stored.
 fn job(source: &str) -> Job {
     let text = format!(
@@ -72,6 +80,7 @@ fn every_definition_of_every_version_is_read() {
         ("v2.json", denied),
         ("v2-aws.json", deployed()),
         ("v2-http.json", job(HTTP)),
+        ("v2-kodo.json", job(KODO)),
     ] {
         let now = job.to_json();
         let text = stored("definitions", file, &now);

@@ -90,6 +90,15 @@ pub(super) fn listing_order(order: ListingOrder) -> (Level, &'static str) {
     }
 }
 
+/// That a dialect is known by its documents only.
+pub(super) fn unverified(kind: StoreKind) -> String {
+    format!(
+        "no store of kind {:?} was asked when this program was tested: what it relies on is tried \
+         below, and a small prefix is best moved first",
+        kind.as_str()
+    )
+}
+
 /// How far the clocks are apart. Adapters sign by the service's; dates still are the service's own.
 pub(super) fn clock(ours: Timestamp, theirs: Timestamp) -> (Level, String) {
     let (skew, direction) = if theirs >= ours {

@@ -108,7 +108,7 @@ fn refuse_what_a_function_lacks(
     let role = match kind {
         Some(StoreKind::S3) => "; for a bucket that the function's role may read, \"aws-default\"",
         None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
-        Some(StoreKind::Cos | StoreKind::S3Compatible) => "",
+        Some(_) => "",
     };
     let remedy = format!(
         "put the keys into Secrets Manager as {{\"access_key\": \"…\", \"secret_key\": \"…\"}} and \

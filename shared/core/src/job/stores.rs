@@ -4,8 +4,7 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec,
-    credentials, endpoint, url_list,
+    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec, credentials, endpoint, url_list,
 };
 use crate::key::Key;
 
@@ -53,20 +52,15 @@ pub(super) fn source(
     host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<SourceSpec> {
-    const KINDS: [(&str, Kind); 6] = [
-        ("s3", Kind::Bucket(StoreKind::S3)),
-        ("cos", Kind::Bucket(StoreKind::Cos)),
-        ("s3-compatible", Kind::Bucket(StoreKind::S3Compatible)),
-        ("oss", Kind::Bucket(StoreKind::Oss)),
-        ("folder", Kind::Folder),
-        ("http", Kind::UrlList),
-    ];
     if section.is_absent() {
         mistakes.add(0, "source", "is required", "write [source] and its kind");
         return None;
     }
     section.required("kind", "s3", mistakes)?;
-    let Found { value: kind, at } = section.word("kind", &KINDS, mistakes)?;
+    let mut kinds: Vec<(&str, Kind)> =
+        StoreKind::ALL.map(|kind| (kind.as_str(), Kind::Bucket(kind))).to_vec();
+    kinds.extend([("folder", Kind::Folder), ("http", Kind::UrlList)]);
+    let Found { value: kind, at } = section.word("kind", &kinds, mistakes)?;
     match kind {
         Kind::Bucket(kind) => {
             return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
@@ -107,18 +101,19 @@ fn bucket(
     let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
     let mut elsewhere = vec![("path", "kind = \"folder\"")];
     elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
-    let mut list_version = if kind == StoreKind::Cos { 1 } else { 2 };
-    let (mut lists_by_bytes, mut etag_is_md5) = (false, true);
-    if matches!(kind, StoreKind::S3 | StoreKind::S3Compatible) {
+    let known = kind.known();
+    let mut list_version = known.list_version;
+    let (mut lists_by_bytes, mut etag_is_md5) = (false, known.etag_is_md5);
+    if kind == StoreKind::S3 || kind.may_be_told() {
         if let Some(version) = section.whole("list_version", 1, 2, mistakes) {
             list_version = if version.value == 1 { 1 } else { 2 };
         }
     } else {
-        elsewhere.push(("list_version", "the kinds \"s3\" and \"s3-compatible\""));
+        elsewhere.push(("list_version", "kinds that may list otherwise than is known of this one"));
     }
-    if kind == StoreKind::S3Compatible {
+    if kind.may_be_told() {
         lists_by_bytes = section.word("listing_order", &[("bytes", ())], mistakes).is_some();
-        etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(true);
+        etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(etag_is_md5);
     } else {
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
@@ -271,17 +266,13 @@ fn place(
         StoreKind::Oss => found.value.strip_prefix("oss-").unwrap_or(&found.value).to_owned(),
         _ => found.value,
     });
-    let region = region.or_else(|| endpoint::region(kind, endpoint.as_ref()?));
+    let region = region.or_else(|| endpoint::region(kind, endpoint.as_deref()));
     let endpoint = endpoint.or_else(|| endpoint::usual(kind, region.as_ref()?));
     if endpoint.is_none() && kind == StoreKind::S3Compatible {
         let remedy = "write endpoint = \"https://host\"";
         mistakes.add(section.at(), section.full("endpoint"), "is required", remedy);
     } else if region.is_none() {
-        let example = match kind {
-            StoreKind::S3 | StoreKind::S3Compatible => "eu-central-1",
-            StoreKind::Cos => "ap-guangzhou",
-            StoreKind::Oss => "cn-hangzhou",
-        };
+        let example = kind.known().region;
         let remedy = format!("write region = \"{example}\"");
         mistakes.add(section.at(), section.full("region"), "is required", remedy);
     }
