@@ -6,6 +6,7 @@
 mod aliyun;
 mod aliyun_infra;
 mod aws;
+mod azure;
 mod command;
 mod conformance;
 mod deployed;

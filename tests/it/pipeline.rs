@@ -1,5 +1,6 @@
 //! The whole job by the built command: real sources, the emulator as target, every byte looked at.
 
+mod azure;
 mod folder;
 mod order;
 mod oss;

@@ -18,13 +18,14 @@ const FUNCTION: [&str; 6] = [
 ];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 19] = [
+const MAY_DEPEND: [(&str, &[&str]); 20] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
     ("shared/aliyun", &["ossferry-core", "ossferry-http"]),
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
+    ("shared/azure", &["ossferry-core", "ossferry-http"]),
     ("shared/urls", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
     (
@@ -32,6 +33,7 @@ const MAY_DEPEND: [(&str, &[&str]); 19] = [
         &[
             "ossferry-aliyun",
             "ossferry-aws",
+            "ossferry-azure",
             "ossferry-core",
             "ossferry-http",
             "ossferry-local",
@@ -186,6 +188,7 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/aws", &["source"][..]),
         ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
+        ("shared/azure", &["source"]),
         ("shared/urls", &["source"]),
     ] {
         for port in ports {

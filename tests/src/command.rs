@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::oss::{self, Oss};
 use crate::s3::{self, S3Bucket};
-use crate::{fixtures, seaweedfs};
+use crate::{azurite, fixtures, seaweedfs};
 
 /// No command of these tests takes longer.
 const COMMAND_MAX: Duration = Duration::from_mins(3);
@@ -59,6 +59,19 @@ impl JobFile {
                 oss.endpoint(),
                 oss::REGION,
                 oss::SOURCE_BUCKET,
+            ),
+            oss,
+        )
+    }
+
+    /// From a container of the emulator of Azure. Its key stands in `AZURE_KEY`.
+    pub fn from_azure(endpoint: &str, container: &str, oss: &Oss) -> Self {
+        let account = azurite::ACCOUNT;
+        Self::from_source(
+            format!(
+                "kind = \"azure\"\naccount = \"{account}\"\ncontainer = \"{container}\"\n\
+                 endpoint = \"{endpoint}\"\n\
+                 credentials = {{ from = \"azure-key\", key = \"AZURE_KEY\" }}\n"
             ),
             oss,
         )

@@ -1,6 +1,7 @@
 //! Servers to start, faults to inject, and fixtures for the integration tests.
 //!
 //! - Real ends: [`seaweedfs`] as S3, the emulator as OSS ([`oss`]), and writers to both.
+//! - [`azurite`]: Azure Blob Storage by Microsoft's own emulator.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
 //! - [`web`]: a server of URLs, as well or badly behaved as it is told.
@@ -13,6 +14,7 @@
 //! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
 //! - [`command`]: the built `ossferry` as a process.
 
+pub mod azurite;
 pub mod billed;
 pub mod clock;
 pub mod command;

@@ -118,7 +118,7 @@ fn check_keys(job: &Job, page: &Page, findings: &mut Findings) {
 async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findings) {
     let SourceSpec::Bucket(bucket) = &job.source else { return };
     let (region, is_versioned) = match source {
-        SourceEnd::Folder(_) | SourceEnd::Urls(_) => return,
+        SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Azure(_) => return,
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),
             Err(error) => {

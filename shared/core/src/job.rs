@@ -2,6 +2,7 @@
 //!
 //! A job never holds a secret: credentials name where the secret is found.
 
+mod azure;
 mod credentials;
 mod endpoint;
 mod filter;
@@ -25,6 +26,7 @@ use crate::key::Key;
 use crate::ports::ListingOrder;
 use crate::time::Timestamp;
 
+pub use azure::AzureSource;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
@@ -79,6 +81,8 @@ pub enum SourceSpec {
     Folder(FolderSource),
     /// A list of URLs.
     UrlList(UrlListSource),
+    /// A container of Azure Blob Storage.
+    Azure(AzureSource),
 }
 
 impl SourceSpec {
@@ -88,6 +92,7 @@ impl SourceSpec {
             Self::Bucket(bucket) => &bucket.prefix,
             Self::Folder(folder) => &folder.prefix,
             Self::UrlList(list) => &list.prefix,
+            Self::Azure(container) => &container.prefix,
         }
     }
 
@@ -97,6 +102,7 @@ impl SourceSpec {
             Self::Bucket(bucket) => bucket.kind.as_str(),
             Self::Folder(_) => "folder",
             Self::UrlList(_) => "http",
+            Self::Azure(_) => "azure",
         }
     }
 
@@ -106,6 +112,8 @@ impl SourceSpec {
             Self::Bucket(bucket) => bucket.listing_order(),
             // Both are sorted here.
             Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
+            // Its markers are the service's own.
+            Self::Azure(_) => ListingOrder::Serial,
         }
     }
 }
@@ -268,6 +276,16 @@ pub enum Credentials {
     AliyunSecret {
         /// Its name.
         name: String,
+    },
+    /// In an environment variable of this name: the key of a storage account of Azure.
+    AzureKey {
+        /// Holds the key, in base64 as Azure shows it.
+        key: String,
+    },
+    /// In an environment variable of this name: a shared access signature of Azure.
+    AzureSas {
+        /// Holds the token, with or without the question mark before it.
+        token: String,
     },
     /// Nowhere: requests are not signed.
     Anonymous,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ossferry_aliyun::oss::{BucketInfo, OssClient, OssOptions, Versioning};
 use ossferry_aliyun::{OssSource, OssTarget};
 use ossferry_aws::{S3Options, S3Source};
+use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, BucketSource, Credentials, Encryption, Job, Limits, SourceSpec, StateSpec,
-    StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, Job, Limits,
+    SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
@@ -31,6 +32,8 @@ pub enum SourceEnd {
     Oss(OssSource),
     /// A list of URLs.
     Urls(UrlSource),
+    /// A container of Azure Blob Storage.
+    Azure(AzureSource),
 }
 
 impl SourceEnd {
@@ -41,6 +44,7 @@ impl SourceEnd {
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
             Self::Oss(bucket) => Arc::new(bucket.clone()),
             Self::Urls(list) => Arc::new(list.clone()),
+            Self::Azure(container) => Arc::new(container.clone()),
         }
     }
 }
@@ -63,6 +67,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
             });
             return source.await.map(SourceEnd::Urls).map_err(refused);
         }
+        SourceSpec::Azure(container) => return azure_source(container, job, around).await,
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
@@ -74,6 +79,27 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
         }
         None => oss_source(bucket, lane, signer, around).map_err(refused),
     }
+}
+
+async fn azure_source(
+    container: &AzureSpec,
+    job: &Job,
+    around: &Surroundings,
+) -> Result<SourceEnd, EndError> {
+    // Accounts are global: a secret's own region is the state's.
+    let credentials = signer(SOURCE, &container.credentials, "", job, around).await?;
+    let options = AzureOptions {
+        lane: lane(&without_bytes(&job.limits)),
+        endpoint: container.endpoint.clone(),
+        account: container.account.clone(),
+        container: container.container.clone(),
+        addressing: container.addressing,
+        credentials,
+        clock: Arc::clone(&around.clock),
+        retry: RetryPolicy::default(),
+    };
+    let source = AzureSource::new(options);
+    source.map(SourceEnd::Azure).map_err(|error| EndError::End { end: SOURCE, error })
 }
 
 fn oss_source(

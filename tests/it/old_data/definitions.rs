@@ -36,6 +36,14 @@ redirects_max = 2
 host_concurrency_max = 4
 "#;
 
+const AZURE: &str = r#"
+kind = "azure"
+account = "photos1"
+container = "raw"
+prefix = "2026/"
+credentials = { from = "azure-sas", token = "A" }
+"#;
+
 const KODO: &str = r#"
 kind = "kodo"
 region = "cn-east-1"
@@ -81,6 +89,7 @@ fn every_definition_of_every_version_is_read() {
         ("v2-aws.json", deployed()),
         ("v2-http.json", job(HTTP)),
         ("v2-kodo.json", job(KODO)),
+        ("v2-azure.json", job(AZURE)),
     ] {
         let now = job.to_json();
         let text = stored("definitions", file, &now);

@@ -25,6 +25,12 @@ const EXAMPLES_MAX: usize = 3;
 pub(super) fn route(job: &Job) -> String {
     let source = match &job.source {
         SourceSpec::Folder(folder) => format!("folder {}", folder.path),
+        SourceSpec::Azure(found) => {
+            format!(
+                "azure container {} of {} at {}",
+                found.container, found.account, found.endpoint
+            )
+        }
         SourceSpec::UrlList(list) => format!("urls of {}", list.list),
         SourceSpec::Bucket(bucket) => {
             format!("{} bucket {} at {}", bucket.kind.as_str(), bucket.bucket, bucket.endpoint)

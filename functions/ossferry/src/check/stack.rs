@@ -69,6 +69,7 @@ pub(super) async fn check(
 fn has_own_keys(job: &Job) -> bool {
     let source = match &job.source {
         SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
+        SourceSpec::Azure(container) => Some(&container.credentials),
         SourceSpec::Folder(_) | SourceSpec::UrlList(_) => None,
     };
     let is_own =

@@ -16,14 +16,17 @@ enum Form {
     AlibabaOidc,
     Fc,
     AliyunSecret,
+    AzureKey,
+    AzureSas,
     Anonymous,
 }
 
 /// Whose every key is, beside `from`.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 10] = [
     ("access_key", "from = \"env\""),
     ("secret_key", "from = \"env\""),
-    ("token", "from = \"env\""),
+    ("token", "from = \"env\" or \"azure-sas\""),
+    ("key", "from = \"azure-key\""),
     ("profile", "from = \"aws-profile\""),
     ("id", "from = \"aws-secret\""),
     ("name", "from = \"aws-parameter\" or \"aliyun-secret\""),
@@ -49,28 +52,76 @@ impl Form {
         forms.push(("aliyun-secret", Self::AliyunSecret));
         forms
     }
+
+    /// The forms for a container of Azure. In a secret the key stands as `secret_key`, a shared access
+    /// signature as `token`.
+    fn of_azure() -> Vec<(&'static str, Self)> {
+        vec![
+            ("azure-key", Self::AzureKey),
+            ("azure-sas", Self::AzureSas),
+            ("anonymous", Self::Anonymous),
+            ("aws-secret", Self::AwsSecret),
+            ("aws-parameter", Self::AwsParameter),
+            ("aliyun-secret", Self::AliyunSecret),
+        ]
+    }
 }
 
 /// `kind` is the source's; `None` for the target.
 pub(super) fn read(
-    mut section: Section<'_, '_>,
+    section: Section<'_, '_>,
     kind: Option<StoreKind>,
     host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Credentials> {
     const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
                            secret_key = \"NAME\" } with names of environment variables";
+    let keyless = match kind {
+        Some(StoreKind::S3) => "; for a bucket that the function's role may read, \"aws-default\"",
+        None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
+        Some(_) => "",
+    };
+    let offered = Offered { forms: Form::of(kind), example: EXAMPLE, keyless };
+    read_offered(section, &offered, host, mistakes)
+}
+
+/// Of a container of Azure.
+pub(super) fn read_azure(
+    section: Section<'_, '_>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
+    const EXAMPLE: &str = "write credentials = { from = \"azure-key\", key = \"NAME\" } with the name \
+                           of an environment variable";
+    let offered = Offered { forms: Form::of_azure(), example: EXAMPLE, keyless: "" };
+    read_offered(section, &offered, host, mistakes)
+}
+
+/// What an end may have.
+struct Offered {
+    forms: Vec<(&'static str, Form)>,
+    example: &'static str,
+    /// How a function does without a key, where it can.
+    keyless: &'static str,
+}
+
+fn read_offered(
+    mut section: Section<'_, '_>,
+    offered: &Offered,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
     const FUNCTION_EXAMPLE: &str = "write credentials = { from = \"aws-secret\", id = \"NAME\" }";
     if section.is_absent() {
         let key = section.full("from");
-        let example = if host == Host::Function { FUNCTION_EXAMPLE } else { EXAMPLE };
+        let example = if host == Host::Function { FUNCTION_EXAMPLE } else { offered.example };
         mistakes.add(section.at(), key.trim_end_matches(".from"), "is required", example);
         return None;
     }
     section.required("from", "env", mistakes)?;
-    let Found { value: form, at } = section.word("from", &Form::of(kind), mistakes)?;
+    let Found { value: form, at } = section.word("from", &offered.forms, mistakes)?;
     if host == Host::Function {
-        refuse_what_a_function_lacks(form, kind, at, &section.full("from"), mistakes);
+        refuse_what_a_function_lacks(form, offered.keyless, at, &section.full("from"), mistakes);
     }
     let credentials = match form {
         Form::Env => env(&mut section, mistakes),
@@ -86,6 +137,11 @@ pub(super) fn read(
         Form::Fc => Some(Credentials::Fc),
         Form::AliyunSecret => reference(&mut section, "name", "ossferry/source", mistakes)
             .map(|name| Credentials::AliyunSecret { name }),
+        Form::AzureKey => {
+            variable(&mut section, "key", true, mistakes).map(|key| Credentials::AzureKey { key })
+        }
+        Form::AzureSas => variable(&mut section, "token", true, mistakes)
+            .map(|token| Credentials::AzureSas { token }),
         Form::Anonymous => Some(Credentials::Anonymous),
     };
     section.finish(&HOMES, mistakes);
@@ -95,24 +151,22 @@ pub(super) fn read(
 /// What lies on this machine is not where a function looks.
 fn refuse_what_a_function_lacks(
     form: Form,
-    kind: Option<StoreKind>,
+    keyless: &str,
     at: usize,
     key: &str,
     mistakes: &mut Mistakes<'_>,
 ) {
     let problem = match form {
+        Form::AzureKey | Form::AzureSas => {
+            "names a variable of this machine, and a function has no such variables"
+        }
         Form::Env => "\"env\" is this machine's, and a function has no such variables",
         Form::AwsProfile => "\"aws-profile\" is a file of this machine, which a function lacks",
         _ => return,
     };
-    let role = match kind {
-        Some(StoreKind::S3) => "; for a bucket that the function's role may read, \"aws-default\"",
-        None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
-        Some(_) => "",
-    };
     let remedy = format!(
         "put the keys into Secrets Manager as {{\"access_key\": \"…\", \"secret_key\": \"…\"}} and \
-         write {{ from = \"aws-secret\", id = \"NAME\" }}{role}"
+         write {{ from = \"aws-secret\", id = \"NAME\" }}{keyless}"
     );
     mistakes.add(at, key, problem, remedy);
 }

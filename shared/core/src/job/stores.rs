@@ -4,7 +4,8 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec, credentials, endpoint, url_list,
+    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec, azure,
+    credentials, endpoint, url_list,
 };
 use crate::key::Key;
 
@@ -25,7 +26,7 @@ pub(super) const BUCKET_ONLY: [&str; 8] = [
 pub(super) const BUCKETS: &str = "the kinds that are buckets";
 
 /// What only a list of URLs has.
-const URL_LIST_ONLY: [&str; 7] = [
+pub(super) const URL_LIST_ONLY: [&str; 7] = [
     "list",
     "format",
     "url_column",
@@ -34,12 +35,13 @@ const URL_LIST_ONLY: [&str; 7] = [
     "redirects_max",
     "host_concurrency_max",
 ];
-const URL_LISTS: &str = "kind = \"http\"";
+pub(super) const URL_LISTS: &str = "kind = \"http\"";
 
 /// What a source is.
 #[derive(Clone, Copy)]
 enum Kind {
     Bucket(StoreKind),
+    Azure,
     Folder,
     UrlList,
 }
@@ -59,11 +61,15 @@ pub(super) fn source(
     section.required("kind", "s3", mistakes)?;
     let mut kinds: Vec<(&str, Kind)> =
         StoreKind::ALL.map(|kind| (kind.as_str(), Kind::Bucket(kind))).to_vec();
-    kinds.extend([("folder", Kind::Folder), ("http", Kind::UrlList)]);
+    kinds.extend([("azure", Kind::Azure), ("folder", Kind::Folder), ("http", Kind::UrlList)]);
     let Found { value: kind, at } = section.word("kind", &kinds, mistakes)?;
     match kind {
         Kind::Bucket(kind) => {
             return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
+        }
+        Kind::Azure => {
+            let prefix = prefix(&mut section, mistakes);
+            return azure::read(section, prefix, host, mistakes).map(SourceSpec::Azure);
         }
         Kind::UrlList => {
             let prefix = prefix(&mut section, mistakes);

@@ -1,5 +1,6 @@
 //! The job file as users write it.
 
+mod azure;
 mod deployed;
 mod template;
 mod url_list;
