@@ -224,7 +224,7 @@ impl AzureContainer {
             endpoint: &Endpoint::parse(&self.endpoint).expect("an address"),
             path_and_query: format!("/{ACCOUNT}/{}{path}?{query}{and}{}", self.name, self.sas),
             headers: sent,
-            body: LaneBody::Bytes(body),
+            body: if body.is_empty() { LaneBody::Empty } else { LaneBody::Bytes(body) },
         };
         let response = self.lane.send(request, &Meter::default()).await;
         let response = response.map_err(|error| error.to_string())?;

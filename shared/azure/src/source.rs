@@ -168,13 +168,20 @@ impl Source for AzureSource {
             query: Vec::new(),
             headers,
         };
-        retry(&self.wire.retry, || async {
+        let opened = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter).await?;
             let info = answer::get(response.status, &response.headers, pin, range)?;
             let bytes = range.map_or(info.size, |range| range.bytes);
             Ok(OpenObject { info, body: response.into_object_body(bytes) })
         })
-        .await
+        .await;
+        // A blob that is gone does not match either, and may be told as one that changed.
+        if let Err(error) = &opened
+            && error.kind == ErrorKind::PreconditionFailed
+        {
+            self.head(key).await?;
+        }
+        opened
     }
 }
 
