@@ -2,6 +2,7 @@
 
 mod azure;
 mod folder;
+mod inventory;
 mod order;
 mod oss;
 mod seaweed;

@@ -26,7 +26,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
     ("shared/azure", &["ossferry-core", "ossferry-http"]),
-    ("shared/urls", &["ossferry-core", "ossferry-http"]),
+    ("shared/lists", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
     (
         "shared/ends",
@@ -37,7 +37,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
             "ossferry-core",
             "ossferry-http",
             "ossferry-local",
-            "ossferry-urls",
+            "ossferry-lists",
         ],
     ),
     ("shared/host", &["ossferry-core", "ossferry-ends", "ossferry-ledger"]),
@@ -189,7 +189,7 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
         ("shared/azure", &["source"]),
-        ("shared/urls", &["source"]),
+        ("shared/lists", &["source"]),
     ] {
         for port in ports {
             let path = root().join(folder).join("src").join(format!("{port}.rs"));

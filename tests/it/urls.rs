@@ -10,10 +10,11 @@ use ossferry_core::job::{AllowedHost, UrlListFormat, UrlListSource};
 use ossferry_core::key::Key;
 use ossferry_core::object::{ByteRange, ObjectHeaders, Pin};
 use ossferry_core::ports::{ListRequest, ListStart, Source};
+use ossferry_http::percent::encode_component;
 use ossferry_http::{LaneOptions, RetryPolicy};
+use ossferry_lists::{UrlOptions, UrlSource};
 use ossferry_tests::clock;
 use ossferry_tests::web::{Manners, Tag, WebServer};
-use ossferry_urls::{UrlOptions, UrlSource};
 
 fn options(redirects_max: u32) -> UrlOptions {
     UrlOptions {
@@ -158,4 +159,36 @@ async fn redirects_are_followed_only_as_far_as_the_job_file_says() {
     let error = source_of(&server, 2).head(&first).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::AccessDenied);
     assert!(error.to_string().contains("metadata"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_is_read_from_a_file_from_a_server_and_by_its_manifest() {
+    let server = WebServer::start(Manners::default()).await;
+    let headers = ObjectHeaders::default();
+    let key = Key::from("a b+c");
+    server.put(&key, Bytes::from_static(b"bytes"), &headers);
+    let urls = server.list();
+    let row = [key.as_bytes(), server.url(&key).as_bytes()].map(encode_component).join(",");
+    let manifest = r#"{"fileSchema":"Key,Url","files":[{"key":"elsewhere/a.csv"}]}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let files = [("urls.txt", urls), ("manifest.json", manifest.to_owned()), ("a.csv", row + "\n")];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), &text).unwrap();
+        server.put(&Key::from(format!("lists/{name}")), text.into(), &headers);
+    }
+    let served = format!("{}/lists", server.endpoint());
+    for place in [folder.path().display().to_string(), served] {
+        for (name, format) in
+            [("urls.txt", UrlListFormat::Urls), ("manifest.json", UrlListFormat::Manifest)]
+        {
+            let mut options = options(0);
+            options.spec.list = format!("{place}/{name}");
+            options.spec.format = format;
+            let source = UrlSource::open(options.clone()).await.expect("a list");
+            assert_eq!(source.head(&key).await.expect("head").size, 5);
+            options.spec.list = format!("{place}/none");
+            let error = UrlSource::open(options).await.err().unwrap();
+            assert_eq!(error.kind, ErrorKind::NoSuchBucket, "{error}");
+        }
+    }
 }

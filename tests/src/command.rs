@@ -93,6 +93,13 @@ impl JobFile {
         Self { source, target, limits: String::new(), more: String::new() }
     }
 
+    /// Listed by the inventory whose manifest this key of the bucket is.
+    #[must_use]
+    pub fn inventory(mut self, key: &str) -> Self {
+        self.source = format!("inventory = \"{key}\"\n{}", self.source);
+        self
+    }
+
     /// With these lines below `[limits]`.
     #[must_use]
     pub fn limits(mut self, lines: &str) -> Self {

@@ -128,7 +128,8 @@ impl WebServer {
     /// Every URL, one a line.
     pub fn list(&self) -> String {
         let paths = self.site.places();
-        paths.keys().map(|path| format!("{}{path}\n", self.endpoint())).collect()
+        let urls = paths.keys().map(|path| format!("{}{path}", self.endpoint()));
+        urls.collect::<Vec<_>>().join("\n")
     }
 
     /// Serves an object, in place of what stood there.

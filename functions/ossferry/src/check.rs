@@ -71,15 +71,19 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
             "nothing is listed: a pass that lists nothing is no success; look at bucket and prefix",
         );
     }
-    findings.note("listing order", judged::listing_order(port.profile().order));
+    findings.note("listing order", judged::listing_order(port.profile().order, &job.source));
     check_keys(job, &page, findings);
     if matches!(source, SourceEnd::Urls(_)) {
         for warning in judged::answers(&page.entries) {
             findings.warn("servers", format!("of the first {}, {warning}", page.entries.len()));
         }
     }
-    // A list of URLs has as many clocks as servers, and its dates are told by ours.
-    if !matches!(source, SourceEnd::Folder(_) | SourceEnd::Urls(_)) {
+    // A list of URLs has as many clocks as servers, and its dates are told by ours; that of an inventory
+    // stands still.
+    let has_clock = |end: &SourceEnd| {
+        !matches!(end, SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Inventory(..))
+    };
+    if has_clock(source) {
         check_clock(port.now().await, "source", machine, findings);
     }
     check_source_bucket(job, source, findings).await;
@@ -117,8 +121,16 @@ fn check_keys(job: &Job, page: &Page, findings: &mut Findings) {
 
 async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findings) {
     let SourceSpec::Bucket(bucket) = &job.source else { return };
+    let source = match source {
+        SourceEnd::Inventory(_, bucket) => bucket,
+        source => source,
+    };
     let (region, is_versioned) = match source {
-        SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Azure(_) => return,
+        // None of them is a bucket.
+        SourceEnd::Folder(_)
+        | SourceEnd::Urls(_)
+        | SourceEnd::Azure(_)
+        | SourceEnd::Inventory(..) => return,
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),
             Err(error) => {

@@ -141,12 +141,28 @@ pub struct BucketSource {
     pub etag_is_md5: bool,
     /// Where the secret is found.
     pub credentials: Credentials,
+    /// What is read in place of a listing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<InventoryPlace>,
+}
+
+/// Where the manifest of an inventory is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InventoryPlace {
+    /// In the bucket itself, under this key; its files under theirs.
+    Key(Key),
+    /// On this machine, at this path; its files beside it.
+    File(String),
 }
 
 impl BucketSource {
     /// Whether key ranges of this source may be trusted.
     pub fn listing_order(&self) -> ListingOrder {
-        if self.lists_by_bytes || self.kind.known().lists_by_bytes {
+        if self.inventory.is_some() {
+            // Its files come in an order of their own.
+            ListingOrder::Serial
+        } else if self.lists_by_bytes || self.kind.known().lists_by_bytes {
             ListingOrder::Bytes
         } else {
             ListingOrder::Serial

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use ossferry_aliyun::oss::{BucketInfo, OssClient, OssOptions, Versioning};
 use ossferry_aliyun::{OssSource, OssTarget};
-use ossferry_aws::{S3Options, S3Source};
+use ossferry_aws::{S3Kind, S3Options, S3Source};
 use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, Job, Limits,
-    SourceSpec, StateSpec, StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, InventoryPlace,
+    Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, PaceOptions, RetryPolicy};
+use ossferry_lists::{InventoryFiles, InventorySource, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
-use ossferry_urls::{UrlOptions, UrlSource};
 
 use crate::credentials::{Regions, resolve};
 use crate::{EndError, Surroundings};
@@ -34,6 +34,8 @@ pub enum SourceEnd {
     Urls(UrlSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
+    /// A bucket that is listed by its inventory; behind it the bucket.
+    Inventory(InventorySource, Box<Self>),
 }
 
 impl SourceEnd {
@@ -45,6 +47,7 @@ impl SourceEnd {
             Self::Oss(bucket) => Arc::new(bucket.clone()),
             Self::Urls(list) => Arc::new(list.clone()),
             Self::Azure(container) => Arc::new(container.clone()),
+            Self::Inventory(inventory, _) => Arc::new(inventory.clone()),
         }
     }
 }
@@ -73,12 +76,30 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
     let lane = lane(&without_bytes(&job.limits));
     let clock = Arc::clone(&around.clock);
-    match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
+    let end = match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
-            S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
+            S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)?
         }
-        None => oss_source(bucket, lane, signer, around).map_err(refused),
-    }
+        None => oss_source(bucket, lane, signer, around).map_err(refused)?,
+    };
+    listed(end, bucket).await.map_err(refused)
+}
+
+/// The bucket, or its inventory where the job names one.
+async fn listed(end: SourceEnd, bucket: &BucketSource) -> Result<SourceEnd, PortError> {
+    let files = match &bucket.inventory {
+        None => return Ok(end),
+        Some(InventoryPlace::Key(key)) => InventoryFiles::Bucket(key.clone()),
+        Some(InventoryPlace::File(path)) => InventoryFiles::Folder(path.into()),
+    };
+    let kind = S3Kind::of(bucket.kind);
+    // Classes of OSS itself: the cold ones.
+    let archived = move |class: &str| match kind {
+        Some(kind) => kind.is_archived(class),
+        None => matches!(class, "Archive" | "ColdArchive" | "DeepColdArchive"),
+    };
+    let inventory = InventorySource::open(end.port(), &bucket.bucket, files, archived).await?;
+    Ok(SourceEnd::Inventory(inventory, Box::new(end)))
 }
 
 async fn azure_source(

@@ -45,10 +45,9 @@ fn objection_to_v4(address: Ipv4Addr) -> Option<&'static str> {
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("is private"),
         [100, 64..=127, ..] => Some("is shared address space"),
         [0, ..] => Some("is this network's"),
-        [192, 0, 0, _] | [198, 18 | 19, ..] => Some("is reserved"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("is for documentation"),
         [224..=239, ..] => Some("is multicast"),
-        [240..=255, ..] => Some("is reserved"),
+        [192, 0, 0, _] | [198, 18 | 19, ..] | [240..=255, ..] => Some("is reserved"),
         _ => None,
     }
 }
@@ -68,7 +67,7 @@ fn objection_to_v6(address: Ipv6Addr) -> Option<&'static str> {
         // Teredo, and IPv4 addresses in the form that nobody may use any more.
         [0x2001, 0, ..] | [0, 0, 0, 0, 0, 0, ..] => Some("is reserved"),
         [0xfe80..=0xfebf, ..] => Some("is link-local"),
-        [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Some("is private"),
+        [0xfec0..=0xfeff | 0xfc00..=0xfdff, ..] => Some("is private"),
         [0x2001, 0xdb8, ..] => Some("is for documentation"),
         [0xff00..=0xffff, ..] => Some("is multicast"),
         [0x2000..=0x3fff, ..] => None,

@@ -36,7 +36,9 @@ pub(crate) fn refused(operation: &str, response: &LaneResponse) -> PortError {
         let to = response.header(LOCATION.as_str()).unwrap_or("nowhere");
         // What follows the question mark may be a signature.
         let to = to.split('?').next().unwrap_or_default();
-        message.push_str(&format!(" to {to}: not followed; see redirects_max"));
+        message.push_str(" to ");
+        message.push_str(to);
+        message.push_str(": not followed; see redirects_max");
     } else if matches!(status, 404 | 410) {
         message.push_str(": the list names what the server does not have");
     }

@@ -63,7 +63,7 @@ fn key_and_url(line: &[u8], format: UrlListFormat) -> Result<(Vec<u8>, Vec<u8>),
         UrlListFormat::Urls => {
             let line = line.trim_ascii();
             let url = Url::parse(line).map_err(|_| "want a url")?;
-            let key = decode(url.path()[1..].as_bytes(), Plus::Plus);
+            let key = decode(&url.path().as_bytes()[1..], Plus::Plus);
             let key = key.ok_or("a % that two hex digits do not follow")?;
             Ok((key, line.to_vec()))
         }

@@ -1,12 +1,16 @@
-//! Lists of Data Online Migration: a `manifest.json` that names the columns, and CSV files beside it.
+//! A `manifest.json`, which names the columns of CSV files and the files: of an inventory as stores write it, and
+//! of a list of URLs as Data Online Migration has it.
 //!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html>
 //! <https://www.alibabacloud.com/help/en/data-online-migration/user-guide/preparations-for-migration-from-an-http-or-https-server-to-oss>
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 
 use flate2::read::MultiGzDecoder;
 use md5::{Digest as _, Md5};
 use ossferry_core::error::PortError;
+use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Plus, decode};
 use serde::Deserialize;
 
@@ -19,6 +23,12 @@ use crate::lines::{Refused, take};
 pub(crate) struct Manifest {
     /// Names of the columns, with commas between.
     file_schema: String,
+    /// `CSV` where it is absent.
+    file_format: Option<String>,
+    /// Of an inventory: the bucket that it is of.
+    pub(crate) source_bucket: Option<String>,
+    /// Of an inventory: when it was made, in milliseconds or seconds since 1970, as text or number.
+    creation_timestamp: Option<serde_json::Value>,
     pub(crate) files: Vec<ListFile>,
 }
 
@@ -30,6 +40,23 @@ pub(crate) struct ListFile {
     /// Hex, of the file as it is.
     #[serde(rename = "MD5checksum", alias = "md5checksum", alias = "MD5Checksum")]
     md5: Option<String>,
+}
+
+impl ListFile {
+    /// Whether the file is the one that the manifest means, where it says so.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), PortError> {
+        let Some(md5) = self.md5.as_deref().map(str::trim).filter(|md5| !md5.is_empty()) else {
+            return Ok(());
+        };
+        let mut is = String::with_capacity(32);
+        for byte in Md5::digest(bytes) {
+            write!(is, "{byte:02x}").expect("a String takes every write");
+        }
+        if md5.eq_ignore_ascii_case(&is) {
+            return Ok(());
+        }
+        Err(bad_list(format_args!("{}: its md5 is {is}, the manifest says {md5}", self.key)))
+    }
 }
 
 /// Where the two columns that matter stand.
@@ -44,11 +71,34 @@ impl Manifest {
         serde_json::from_slice(text).map_err(|error| bad_list(format_args!("manifest: {error}")))
     }
 
+    /// Where a column stands.
+    pub(crate) fn column(&self, wanted: &str) -> Option<usize> {
+        let mut names = self.file_schema.split(',');
+        names.position(|name| name.trim().eq_ignore_ascii_case(wanted))
+    }
+
+    /// The format of the files where it is not CSV.
+    pub(crate) fn foreign_format(&self) -> Option<&str> {
+        self.file_format.as_deref().filter(|format| !format.eq_ignore_ascii_case("CSV"))
+    }
+
+    /// When an inventory was made; long ago where it does not say.
+    pub(crate) fn created(&self) -> Timestamp {
+        // The year 5138 in seconds, and 1973 in milliseconds.
+        const SECONDS_MAX: i64 = 100_000_000_000;
+        let said = self.creation_timestamp.as_ref();
+        let said = said.and_then(|said| match said.as_str() {
+            Some(text) => text.trim().parse().ok(),
+            None => said.as_i64(),
+        });
+        let said: i64 = said.unwrap_or_default();
+        Timestamp(if said < SECONDS_MAX { said.saturating_mul(1_000) } else { said })
+    }
+
+    /// The columns of a list of URLs.
     pub(crate) fn columns(&self) -> Result<Columns, PortError> {
-        let names: Vec<&str> = self.file_schema.split(',').map(str::trim).collect();
         let column = |wanted: &str| {
-            let at = names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-            at.ok_or_else(|| {
+            self.column(wanted).ok_or_else(|| {
                 bad_list(format_args!("manifest: fileSchema names no column {wanted}"))
             })
         };
@@ -64,12 +114,7 @@ pub(crate) fn read_file(
     columns: Columns,
 ) -> Result<(), PortError> {
     let refused = |what: &dyn std::fmt::Display| bad_list(format_args!("{}: {what}", file.key));
-    if let Some(md5) = file.md5.as_deref().map(str::trim).filter(|md5| !md5.is_empty()) {
-        let is: String = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if !md5.eq_ignore_ascii_case(&is) {
-            return Err(refused(&format_args!("its md5 is {is}, the manifest says {md5}")));
-        }
-    }
+    file.check(bytes)?;
     let unpacked = unpacked(bytes).map_err(|error| refused(&error))?;
     // Every row ends with a line feed: one that does not was cut.
     if unpacked.last().is_some_and(|last| *last != b'\n') {
@@ -168,5 +213,24 @@ mod tests {
             assert!(error.contains(said), "{error}");
         }
         assert!(Manifest::read(b"{}").unwrap_err().to_string().contains("fileSchema"));
+    }
+
+    #[test]
+    fn the_time_of_an_inventory_is_read_in_seconds_and_in_milliseconds() {
+        for (said, made) in [
+            ("\"1760000000000\"", 1_760_000_000_000),
+            ("1760000000000", 1_760_000_000_000),
+            ("\"1760000000\"", 1_760_000_000_000),
+            ("\"soon\"", 0),
+            ("null", 0),
+        ] {
+            let text =
+                format!("{{\"fileSchema\":\"Key\",\"creationTimestamp\":{said},\"files\":[]}}");
+            assert_eq!(
+                Manifest::read(text.as_bytes()).unwrap().created(),
+                Timestamp(made),
+                "{said}"
+            );
+        }
     }
 }

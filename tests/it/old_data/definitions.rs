@@ -44,6 +44,14 @@ prefix = "2026/"
 credentials = { from = "azure-sas", token = "A" }
 "#;
 
+const INVENTORY: &str = r#"
+kind = "cos"
+region = "ap-guangzhou"
+bucket = "photos-1250000000"
+inventory = "inventory/manifest.json"
+credentials = { from = "env", access_key = "A", secret_key = "B" }
+"#;
+
 const KODO: &str = r#"
 kind = "kodo"
 region = "cn-east-1"
@@ -90,6 +98,7 @@ fn every_definition_of_every_version_is_read() {
         ("v2-http.json", job(HTTP)),
         ("v2-kodo.json", job(KODO)),
         ("v2-azure.json", job(AZURE)),
+        ("v2-inventory.json", job(INVENTORY)),
     ] {
         let now = job.to_json();
         let text = stored("definitions", file, &now);

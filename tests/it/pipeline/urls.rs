@@ -18,14 +18,14 @@ async fn a_list_of_urls_arrives_and_what_is_not_served_is_told_by_its_key() {
     let polite = WebServer::start(Manners::default()).await;
     let silent =
         WebServer::start(Manners { tag: Tag::Absent, dates: false, ..Manners::default() }).await;
-    let (mut list, mut expected) = (String::new(), BTreeMap::new());
+    let (mut list, mut expected) = (Vec::new(), BTreeMap::new());
     let mut serve = |server: &WebServer, name: &str, size: usize| {
         let key = Key::from(name);
         let bytes = bytes_of(&key, 1, size);
         let headers =
             ObjectHeaders { content_type: Some("image/png".to_owned()), ..Default::default() };
         server.put(&key, bytes.clone(), &headers);
-        list.push_str(&format!("{}/ {name}\n", server.endpoint()));
+        list.push(format!("{}/ {name}", server.endpoint()));
         expected.insert(key, bytes);
     };
     for n in 0..30 {
@@ -34,14 +34,14 @@ async fn a_list_of_urls_arrives_and_what_is_not_served_is_told_by_its_key() {
     serve(&polite, "p/large.bin", 3 << 20);
     serve(&silent, "s/small.bin", 700);
     serve(&silent, "s/large.bin", 2 << 20);
-    list.push_str(&format!("{}/ p/missing.png\n", polite.endpoint()));
+    list.push(format!("{}/ p/missing.png", polite.endpoint()));
     expected.remove(&Key::from("s/large.bin"));
 
     let oss = Oss::start(clock::system()).await;
     let job = JobFile::from_urls("urls.txt", "allow = [\"127.0.0.1\"]", &oss)
         .limits("split_bytes = 1048576\npart_bytes = 1048576");
     let ossferry = Ossferry::new(&job);
-    std::fs::write(ossferry.folder().join("urls.txt"), &list).unwrap();
+    std::fs::write(ossferry.folder().join("urls.txt"), list.join("\n")).unwrap();
     let check = ossferry.run(&["check", "--job", "job.toml"]).await.expect(0).stdout;
     assert!(check.contains("1 could not be asked for"), "{check}");
     assert!(check.contains("2 have neither etag nor date"), "{check}");

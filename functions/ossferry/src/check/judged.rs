@@ -83,12 +83,21 @@ pub(super) fn not_told(error: &PortError) -> String {
 }
 
 /// What the order of a listing means.
-pub(super) fn listing_order(order: ListingOrder) -> (Level, &'static str) {
-    match order {
-        ListingOrder::Bytes => {
+pub(super) fn listing_order(order: ListingOrder, source: &SourceSpec) -> (Level, &'static str) {
+    match (order, source) {
+        (_, SourceSpec::Azure(_)) => (
+            Level::Ok,
+            "by markers that only Azure can make: walked one page after another, slower",
+        ),
+        (_, SourceSpec::Bucket(bucket)) if bucket.inventory.is_some() => (
+            Level::Ok,
+            "that of an inventory: walked one page after another, and what changed since it was made is \
+             not in it",
+        ),
+        (ListingOrder::Bytes, _) => {
             (Level::Ok, "by bytes: key ranges are walked side by side and compared by two lists")
         }
-        ListingOrder::Serial => (
+        (ListingOrder::Serial, _) => (
             Level::Warn,
             "not known: walked one page after another, slower. If the store lists by bytes and \
              begins after any key, write listing_order = \"bytes\"",

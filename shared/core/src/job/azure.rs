@@ -56,6 +56,8 @@ pub(super) fn read(
         ("list_version", BUCKETS),
         ("listing_order", BUCKETS),
         ("etag_is_md5", BUCKETS),
+        ("inventory", BUCKETS),
+        ("inventory_file", BUCKETS),
     ];
     elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
     section.finish(&elsewhere, mistakes);

@@ -4,8 +4,8 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec, azure,
-    credentials, endpoint, url_list,
+    Addressing, BucketSource, Encryption, FolderSource, InventoryPlace, SourceSpec, StoreKind,
+    TargetSpec, azure, credentials, endpoint, url_list,
 };
 use crate::key::Key;
 
@@ -13,7 +13,7 @@ const ADDRESSINGS: [(&str, Addressing); 2] =
     [("path", Addressing::Path), ("virtual", Addressing::Virtual)];
 
 /// What only a source that is a bucket has, and what has it.
-pub(super) const BUCKET_ONLY: [&str; 8] = [
+pub(super) const BUCKET_ONLY: [&str; 10] = [
     "endpoint",
     "region",
     "bucket",
@@ -21,6 +21,8 @@ pub(super) const BUCKET_ONLY: [&str; 8] = [
     "list_version",
     "listing_order",
     "etag_is_md5",
+    "inventory",
+    "inventory_file",
     "credentials",
 ];
 pub(super) const BUCKETS: &str = "the kinds that are buckets";
@@ -124,6 +126,7 @@ fn bucket(
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
+    let inventory = inventory(&mut section, host, mistakes);
     let below = section.section("credentials", mistakes);
     let credentials = credentials::read(below, Some(kind), host, mistakes);
     section.finish(&elsewhere, mistakes);
@@ -142,7 +145,38 @@ fn bucket(
         lists_by_bytes,
         etag_is_md5,
         credentials: credentials?,
+        inventory,
     })
+}
+
+fn inventory(
+    section: &mut Section<'_, '_>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<InventoryPlace> {
+    let key = section.text("inventory", mistakes);
+    let file = section.text("inventory_file", mistakes);
+    let mut wrong = |at, name, problem: &str, remedy: &str| {
+        mistakes.add(at, section.full(name), problem, remedy);
+    };
+    if let (Some(_), Some(file)) = (&key, &file) {
+        wrong(file.at, "inventory_file", "is a second inventory", "remove one of the two lines");
+    } else if let Some(file) = &file
+        && host == Host::Function
+    {
+        let problem = "is on this machine's disk, which a function does not have";
+        wrong(file.at, "inventory_file", problem, "write the manifest's key as inventory");
+    }
+    for (found, name) in [(&key, "inventory"), (&file, "inventory_file")] {
+        if let Some(Found { value, at }) = found
+            && value.rsplit('.').next() != Some("json")
+        {
+            let remedy = format!("write {name} = \"…/manifest.json\"");
+            wrong(*at, name, "is no manifest", &remedy);
+        }
+    }
+    let key = key.map(|found| InventoryPlace::Key(Key::from(found.value)));
+    key.or_else(|| file.map(|found| InventoryPlace::File(found.value)))
 }
 
 pub(super) fn target(

@@ -130,6 +130,32 @@ fn stores_that_were_not_tried_are_told_by_the_file_what_is_not_known_of_them() {
 }
 
 #[test]
+fn an_inventory_stands_in_for_a_listing() {
+    let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
+    for (line, place) in [
+        ("inventory = \"inv/manifest.json\"", InventoryPlace::Key(Key::from("inv/manifest.json"))),
+        ("inventory_file = \"m.json\"", InventoryPlace::File("m.json".to_owned())),
+    ] {
+        let job = parsed(&with(line));
+        assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
+        assert_eq!(job.source.listing_order(), ListingOrder::Serial);
+        assert_eq!(job.scope_hash(), parsed(S3).scope_hash(), "the same objects belong");
+        let SourceSpec::Bucket(source) = job.source else { panic!("want a bucket") };
+        assert_eq!(source.inventory, Some(place));
+    }
+    for (lines, key) in [
+        ("inventory = \"a.json\"\ninventory_file = \"b.json\"", "source.inventory_file"),
+        ("inventory = \"inv/\"", "source.inventory"),
+        ("inventory = 1", "source.inventory"),
+    ] {
+        assert!(mistakes(&with(lines)).iter().any(|(_, found)| found == key), "{lines}");
+    }
+    assert!(!parsed(S3).to_json().contains("inventory"), "what has none is stored as before");
+    let deployed = with("inventory_file = \"m.json\"") + "[state]\nkind = \"aws\"\nstack = \"s\"\n";
+    assert!(mistakes(&deployed).iter().any(|(_, key)| key == "source.inventory_file"));
+}
+
+#[test]
 fn keys_move_from_prefix_to_prefix_and_back() {
     let job = parsed(S3);
     let key = Key::from("2026//../a");
