@@ -6,6 +6,7 @@
 mod aliyun;
 mod aliyun_infra;
 mod aws;
+mod azure;
 mod command;
 mod conformance;
 mod cutover;
@@ -25,3 +26,4 @@ mod readme;
 mod sdk_judges;
 mod template;
 mod tidy;
+mod urls;

@@ -3,11 +3,12 @@
 //! The stored text is the contract: it must be read for ever, and what this version writes must be what
 //! is stored for it. A change of either is a new version with samples of its own.
 
+mod definitions;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ossferry_core::audit::Share;
-use ossferry_core::job::Job;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::{ETag, ObjectHeaders};
@@ -68,66 +69,6 @@ fn every_message_of_every_version_is_read() {
         tested.insert(file);
     }
     assert_all_tested("messages", &tested);
-}
-
-/// The job of the stored definitions, with the part size that was the default when they were stored.
-const JOB: &str = r#"
-name = "nightly"
-[source]
-kind = "s3-compatible"
-endpoint = "https://store.example"
-region = "eu-central-1"
-bucket = "photos"
-prefix = "2026/"
-etag_is_md5 = false
-credentials = { from = "env", access_key = "A", secret_key = "B" }
-[target]
-region = "cn-hangzhou"
-bucket = "moved"
-credentials = { from = "env", access_key = "C", secret_key = "D" }
-[limits]
-part_bytes = 16777216
-"#;
-
-/// The same job as functions on AWS have it.
-const DEPLOYED: &str = r#"
-name = "nightly"
-[source]
-kind = "cos"
-region = "ap-guangzhou"
-bucket = "photos-1250000000"
-prefix = "2026/"
-credentials = { from = "aws-parameter", name = "/ossferry/cos" }
-[target]
-region = "cn-hangzhou"
-bucket = "moved"
-credentials = { from = "alibaba-oidc", role = "acs:ram::1:role/ossferry", provider = "acs:ram::1:oidc-provider/aws", audience = "ossferry" }
-[limits]
-part_bytes = 33554432
-[state]
-kind = "aws"
-stack = "ossferry"
-region = "eu-central-1"
-"#;
-
-#[test]
-fn every_definition_of_every_version_is_read() {
-    let denied = Job::parse(JOB).unwrap();
-    let silent = Job::parse(&JOB.replace("etag_is_md5 = false\n", "")).unwrap();
-    let now = denied.to_json();
-    let mut tested = BTreeSet::new();
-    for (file, job) in [("v1.json", &denied), ("v1-silent.json", &silent), ("v2.json", &denied)] {
-        let text = stored("definitions", file, &now);
-        assert_eq!(&Job::from_json(&text).unwrap(), job, "{file}");
-        tested.insert(file.to_owned());
-    }
-    assert_eq!(stored("definitions", "v2.json", &now).trim_end(), now);
-    let deployed = Job::parse(DEPLOYED).unwrap();
-    let text = stored("definitions", "v2-aws.json", &deployed.to_json());
-    assert_eq!(Job::from_json(&text).unwrap(), deployed);
-    assert_eq!(text.trim_end(), deployed.to_json());
-    tested.insert("v2-aws.json".to_owned());
-    assert_all_tested("definitions", &tested);
 }
 
 fn attributes(row: &Row) -> String {

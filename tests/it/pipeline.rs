@@ -1,11 +1,14 @@
 //! The whole job by the built command: real sources, the emulator as target, every byte looked at.
 
 mod audit;
+mod azure;
 mod folder;
+mod inventory;
 mod order;
 mod oss;
 mod restoring;
 mod seaweed;
+mod urls;
 
 use std::collections::BTreeMap;
 

@@ -18,17 +18,27 @@ const FUNCTION: [&str; 6] = [
 ];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 18] = [
+const MAY_DEPEND: [(&str, &[&str]); 20] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
     ("shared/aliyun", &["ossferry-core", "ossferry-http"]),
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
+    ("shared/azure", &["ossferry-core", "ossferry-http"]),
+    ("shared/lists", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
     (
         "shared/ends",
-        &["ossferry-aliyun", "ossferry-aws", "ossferry-core", "ossferry-http", "ossferry-local"],
+        &[
+            "ossferry-aliyun",
+            "ossferry-aws",
+            "ossferry-azure",
+            "ossferry-core",
+            "ossferry-http",
+            "ossferry-local",
+            "ossferry-lists",
+        ],
     ),
     ("shared/host", &["ossferry-core", "ossferry-ends", "ossferry-ledger"]),
     (
@@ -178,6 +188,8 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/aws", &["source"][..]),
         ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
+        ("shared/azure", &["source"]),
+        ("shared/lists", &["source"]),
     ] {
         for port in ports {
             let path = root().join(folder).join("src").join(format!("{port}.rs"));

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::cos::Cos;
 use crate::oss::{self, Oss};
 use crate::s3::{self, S3Bucket};
-use crate::{fixtures, seaweedfs};
+use crate::{azurite, fixtures, seaweedfs};
 
 /// No command of these tests takes longer.
 const COMMAND_MAX: Duration = Duration::from_mins(3);
@@ -70,6 +70,24 @@ impl JobFile {
         )
     }
 
+    /// From a container of the emulator of Azure. Its key stands in `AZURE_KEY`.
+    pub fn from_azure(endpoint: &str, container: &str, oss: &Oss) -> Self {
+        let account = azurite::ACCOUNT;
+        Self::from_source(
+            format!(
+                "kind = \"azure\"\naccount = \"{account}\"\ncontainer = \"{container}\"\n\
+                 endpoint = \"{endpoint}\"\n\
+                 credentials = {{ from = \"azure-key\", key = \"AZURE_KEY\" }}\n"
+            ),
+            oss,
+        )
+    }
+
+    /// From a list of URLs in the folder of the job file, with more lines below `[source]`.
+    pub fn from_urls(list: &str, lines: &str, oss: &Oss) -> Self {
+        Self::from_source(format!("kind = \"http\"\nlist = \"{list}\"\n{lines}\n"), oss)
+    }
+
     fn from_source(source: String, oss: &Oss) -> Self {
         let target = format!(
             "endpoint = \"{}\"\nregion = \"{}\"\nbucket = \"{}\"\naddressing = \"path\"\n\
@@ -79,6 +97,13 @@ impl JobFile {
             oss::TARGET_BUCKET,
         );
         Self { source, target, limits: String::new(), more: String::new() }
+    }
+
+    /// Listed by the inventory whose manifest this key of the bucket is.
+    #[must_use]
+    pub fn inventory(mut self, key: &str) -> Self {
+        self.source = format!("inventory = \"{key}\"\n{}", self.source);
+        self
     }
 
     /// With these lines below `[limits]`.

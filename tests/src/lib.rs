@@ -1,8 +1,10 @@
 //! Servers to start, faults to inject, and fixtures for the integration tests.
 //!
 //! - Real ends: [`seaweedfs`] as S3, [`cos`] in front of it, the emulator as OSS ([`oss`]), and writers to both.
+//! - [`azurite`]: Azure Blob Storage by Microsoft's own emulator.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
+//! - [`web`]: a server of URLs, as well or badly behaved as it is told.
 //! - Faults on the wire ([`wire`]) and at the ports ([`faulty`]).
 //! - [`business`]: an application that keeps writing while its objects are moved.
 //! - [`billed`]: a table that counts what AWS would bill.
@@ -13,6 +15,7 @@
 //! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
 //! - [`command`]: the built `ossferry` as a process.
 
+pub mod azurite;
 pub mod billed;
 pub mod business;
 pub mod clock;
@@ -42,5 +45,6 @@ pub mod simulation;
 pub mod smq;
 pub mod stack;
 pub mod tablestore;
+pub mod web;
 pub mod wire;
 pub mod world;

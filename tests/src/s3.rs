@@ -196,6 +196,7 @@ impl S3Bucket {
             etag_is_md5: true,
             credentials: Place::Anonymous,
             restore: None,
+            inventory: None,
         }
     }
 

@@ -26,6 +26,10 @@ pub(crate) const CHANGES_MAX: u32 = 3;
 /// Bytes that did not agree so often are a failure, not an accident.
 pub(crate) const WRONG_BYTES_MAX: u32 = 3;
 
+/// Of an object that was read in one answer, so that it is whole, and may be another's all the same.
+const NOT_PINNED: &str = "the server gave neither etag nor date: a change of the same size between \
+                          listing and reading would not have been seen";
+
 /// How the work on one object ended.
 pub(crate) enum Ended {
     /// With an outcome.
@@ -285,8 +289,14 @@ impl ObjectCopy<'_> {
         let verified = check(self.size, &info.digests, &streamed, &held)
             .map_err(|mismatch| Trouble::wrong_bytes(format!("put: {mismatch}")))?;
         let mut result = self.copied(verified, Some(answer.etag));
-        result.reason = carried.left_behind();
+        result.reason = carried.left_behind().or_else(|| self.not_pinned());
         Ok(Some(result))
+    }
+
+    /// What the report says of an object whose server gave nothing to pin it by.
+    fn not_pinned(&self) -> Option<String> {
+        let is_size_alone = self.pin.as_ref().is_some_and(|pin| pin.etag.is_size_alone());
+        is_size_alone.then(|| NOT_PINNED.to_owned())
     }
 
     fn carried(&self, info: &ObjectInfo) -> Carried {

@@ -2,6 +2,7 @@
 
 mod findings;
 mod judged;
+mod probe;
 mod stack;
 
 use std::path::Path;
@@ -67,12 +68,23 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
             "nothing is listed: a pass that lists nothing is no success; look at bucket and prefix",
         );
     }
-    findings.note("listing order", judged::listing_order(port.profile().order));
+    findings.note("listing order", judged::listing_order(port.profile().order, &job.source));
     check_keys(job, &page, findings);
-    if !matches!(source, SourceEnd::Folder(_)) {
+    if matches!(source, SourceEnd::Urls(_)) {
+        for warning in judged::answers(&page.entries) {
+            findings.warn("servers", format!("of the first {}, {warning}", page.entries.len()));
+        }
+    }
+    // A list of URLs has as many clocks as servers, and its dates are told by ours; that of an inventory
+    // stands still.
+    let has_clock = |end: &SourceEnd| {
+        !matches!(end, SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Inventory(..))
+    };
+    if has_clock(source) {
         check_clock(port.now().await, "source", machine, findings);
     }
     check_source_bucket(job, source, findings).await;
+    probe::probe(&job.source, &port, &page, findings).await;
     if let Some(entry) = page.entries.iter().find(|entry| !entry.archived && entry.size > 0) {
         check_read(&port, &entry.key, findings).await;
     }
@@ -106,8 +118,16 @@ fn check_keys(job: &Job, page: &Page, findings: &mut Findings) {
 
 async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findings) {
     let SourceSpec::Bucket(bucket) = &job.source else { return };
+    let source = match source {
+        SourceEnd::Inventory(_, bucket) => bucket,
+        source => source,
+    };
     let (region, is_versioned) = match source {
-        SourceEnd::Folder(_) => return,
+        // None of them is a bucket.
+        SourceEnd::Folder(_)
+        | SourceEnd::Urls(_)
+        | SourceEnd::Azure(_)
+        | SourceEnd::Inventory(..) => return,
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),
             Err(error) => {

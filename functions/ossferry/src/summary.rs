@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ossferry_core::job::{Job, SourceSpec};
+use ossferry_core::job::Job;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::ListingOrder;
 use ossferry_core::report::{PassFacts, Report, ReportState};
@@ -35,11 +35,8 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
 
 /// As the definition says that the pass began with.
 fn is_serial(definition: &str) -> bool {
-    let order = |job: Job| match job.source {
-        SourceSpec::Bucket(bucket) => bucket.listing_order(),
-        SourceSpec::Folder(_) => ListingOrder::Bytes,
-    };
-    Job::from_json(definition).is_ok_and(|job| order(job) == ListingOrder::Serial)
+    let is_serial = |job: Job| job.source.listing_order() == ListingOrder::Serial;
+    Job::from_json(definition).is_ok_and(is_serial)
 }
 
 fn is_s3(definition: &str) -> bool {

@@ -216,10 +216,14 @@ fn since_margin(source: &SourceSpec) -> Duration {
     match source {
         // A file's own clock may be a network's, and may tick in two seconds.
         SourceSpec::Folder(_) => Duration::from_mins(1),
+        // The service's own clock dates every blob when its write ends.
+        SourceSpec::Azure(_) => Duration::from_mins(15),
+        // A file may be put into its place with a date of long ago: no date vouches for it.
+        SourceSpec::UrlList(_) => Duration::from_hours(24 * 365 * 100),
         SourceSpec::Bucket(bucket) => match bucket.kind {
             StoreKind::Oss => Duration::from_mins(15),
             // S3 dates a multipart object by when its upload began; a day is long for one.
-            StoreKind::S3 | StoreKind::Cos | StoreKind::S3Compatible => Duration::from_hours(24),
+            _ => Duration::from_hours(24),
         },
     }
 }

@@ -82,7 +82,7 @@ impl Reader {
                 crc64_ecma: self.crc64_ecma(headers),
                 // S3 answers a range that is exactly a part with the part's own checksum.
                 crc64_nvme: if whole { crc64_nvme(headers) } else { None },
-                md5,
+                md5: self.md5_of_google(headers).or(md5),
             },
             headers: self.object_headers(headers),
             storage_class: self.own_header(headers, "storage-class"),
@@ -99,6 +99,23 @@ impl Reader {
             && encryption.is_none_or(|algorithm| algorithm == "AES256")
             && self.own_header(headers, "server-side-encryption-customer-algorithm").is_none()
             && self.own_header(headers, "object-type").is_none_or(|kind| kind == "normal")
+            // Google's, for a key of KMS and for a customer's.
+            && self.own_header(headers, "encryption-kms-key-name").is_none()
+            && self.own_header(headers, "encryption-algorithm").is_none()
+    }
+
+    /// Google tells the MD5 of every object that was not composed, whatever its `ETag` is: also with a
+    /// range, and always of the bytes as they are stored.
+    fn md5_of_google(self, headers: &HeaderMap) -> Option<[u8; 16]> {
+        if self.kind != S3Kind::Gcs {
+            return None;
+        }
+        let spelled = headers.get_all("x-goog-hash").iter().filter_map(|value| value.to_str().ok());
+        let md5 = spelled.flat_map(|value| value.split(',')).find_map(|hash| {
+            let spelled = hash.trim().strip_prefix("md5=")?;
+            BASE64.decode(spelled).ok()
+        });
+        md5?.try_into().ok()
     }
 
     /// COS gives the whole object's, even with a range; objects from before the feature have none.

@@ -40,6 +40,8 @@ impl ListVersion {
 pub(crate) struct Listing {
     pub(crate) version: ListVersion,
     pub(crate) order: ListingOrder,
+    /// Whether the store is asked to encode the keys that it lists.
+    pub(crate) encodes_keys: bool,
 }
 
 /// Where a page begins.
@@ -95,7 +97,9 @@ impl Listing {
         let mut push = |name: &str, value: &[u8]| push_query(&mut query, name, Some(value));
         match self.version {
             ListVersion::V1 => {
-                push("encoding-type", b"url");
+                if self.encodes_keys {
+                    push("encoding-type", b"url");
+                }
                 match position {
                     Position::Beginning => {}
                     Position::After(key) => push("marker", key.as_bytes()),
@@ -110,7 +114,9 @@ impl Listing {
                 if let Position::Next { token, .. } = position {
                     push("continuation-token", token.as_bytes());
                 }
-                push("encoding-type", b"url");
+                if self.encodes_keys {
+                    push("encoding-type", b"url");
+                }
                 push("list-type", b"2");
                 push("max-keys", keys_max.as_bytes());
                 push("prefix", request.prefix.as_bytes());
@@ -215,9 +221,12 @@ mod tests {
     use super::*;
     use ossferry_core::object::Entry;
 
-    const BYTES: Listing = Listing { version: ListVersion::V2, order: ListingOrder::Bytes };
-    const SERIAL: Listing = Listing { version: ListVersion::V2, order: ListingOrder::Serial };
-    const MARKER: Listing = Listing { version: ListVersion::V1, order: ListingOrder::Bytes };
+    const BYTES: Listing =
+        Listing { version: ListVersion::V2, order: ListingOrder::Bytes, encodes_keys: true };
+    const SERIAL: Listing =
+        Listing { version: ListVersion::V2, order: ListingOrder::Serial, encodes_keys: true };
+    const MARKER: Listing =
+        Listing { version: ListVersion::V1, order: ListingOrder::Bytes, encodes_keys: true };
 
     fn answer(keys: &[&str], next: Option<&str>) -> ListAnswer {
         let entry = |key: &&str| Entry {

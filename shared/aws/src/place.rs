@@ -42,7 +42,7 @@ impl BucketPlace {
                 addressing == Addressing::Path || bucket.contains('.') || service.is_address()
             }
             S3Kind::Cos => false,
-            S3Kind::Compatible => addressing == Addressing::Path,
+            _ => addressing == Addressing::Path,
         };
         if bucket.is_empty() {
             return Err(bad("the bucket has no name"));

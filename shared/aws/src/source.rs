@@ -110,7 +110,8 @@ impl S3Source {
         let wire = Wire::new(
             options.lane.clone(),
             place,
-            options.region.clone(),
+            options.kind,
+            &options.region,
             options.retry,
             options.credentials.clone(),
             Arc::clone(&options.clock),
@@ -144,7 +145,11 @@ impl S3Source {
     }
 
     fn listing(&self) -> Listing {
-        Listing { version: self.options.list_version, order: self.options.order }
+        Listing {
+            version: self.options.list_version,
+            order: self.options.order,
+            encodes_keys: self.options.kind.encodes_keys(),
+        }
     }
 }
 
@@ -200,7 +205,7 @@ impl Source for S3Source {
         let key = named(key, HEAD_OBJECT)?;
         let headers = match self.options.kind {
             S3Kind::S3 => &[(CHECKSUM_MODE, "ENABLED".to_owned())][..],
-            S3Kind::Cos | S3Kind::Compatible => &[],
+            _ => &[],
         };
         let ask = Ask {
             operation: HEAD_OBJECT,

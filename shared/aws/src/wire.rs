@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{ACCEPT_ENCODING, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::key::Key;
@@ -17,9 +17,9 @@ use ossferry_http::{
 };
 
 use crate::error::{ErrorBody, bad_answer, refusal};
+use crate::kind::S3Kind;
 use crate::place::BucketPlace;
 use crate::signer::{Signed, Signer};
-use crate::sigv4::UNSIGNED_PAYLOAD;
 
 /// More than an error of these services takes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -29,6 +29,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_mins(15);
 
 /// What a bucket is spoken to with. Shared by all meters of a source.
 pub(crate) struct Wire {
+    kind: S3Kind,
     pub(crate) lane: Lane,
     pub(crate) place: BucketPlace,
     pub(crate) retry: RetryPolicy,
@@ -88,14 +89,15 @@ impl Wire {
     pub(crate) fn new(
         lane: Lane,
         place: BucketPlace,
-        region: String,
+        kind: S3Kind,
+        region: &str,
         retry: RetryPolicy,
         credentials: Option<Arc<dyn CredentialsProvider>>,
         clock: Clock,
     ) -> Self {
-        let signer = Signer::new(region, "s3");
+        let signer = Signer::new(kind.signed_region(region), "s3");
         let clock_correction = AtomicI64::new(0);
-        Self { lane, place, retry, credentials, clock, signer, clock_correction }
+        Self { kind, lane, place, retry, credentials, clock, signer, clock_correction }
     }
 
     /// Sends once. Gives an answer of success; every other is an error that says what it means.
@@ -145,7 +147,7 @@ impl Wire {
                     method: &ask.method,
                     path: &path,
                     query: ask.query,
-                    payload: UNSIGNED_PAYLOAD,
+                    payload: self.kind.payload(),
                 };
                 self.signer.sign(&request, &mut headers, &credentials, at).map_err(|_| {
                     let message = format!("{}: the credentials fit no header", ask.operation);
@@ -154,6 +156,9 @@ impl Wire {
                 Some(SignedBy { credentials, at })
             }
         };
+        if let Some(encoding) = self.kind.accept_encoding() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        }
         let mut path_and_query = path;
         if !ask.query.is_empty() {
             path_and_query.push('?');

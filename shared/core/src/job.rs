@@ -2,6 +2,7 @@
 //!
 //! A job never holds a secret: credentials name where the secret is found.
 
+mod azure;
 mod credentials;
 mod endpoint;
 mod filter;
@@ -12,9 +13,11 @@ mod restoring;
 mod secrets;
 mod section;
 mod state;
+mod store_kind;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod url_list;
 
 use std::collections::BTreeMap;
 
@@ -24,10 +27,13 @@ use crate::key::Key;
 use crate::ports::ListingOrder;
 use crate::time::Timestamp;
 
+pub use azure::AzureSource;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
 pub use restoring::{RestoreSpec, RestoreTier};
+pub use store_kind::StoreKind;
+pub use url_list::{AllowedHost, UrlListFormat, UrlListSource};
 
 /// One migration: source, target, filters, policy, limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +81,10 @@ pub enum SourceSpec {
     Bucket(BucketSource),
     /// A folder of this machine.
     Folder(FolderSource),
+    /// A list of URLs.
+    UrlList(UrlListSource),
+    /// A container of Azure Blob Storage.
+    Azure(AzureSource),
 }
 
 impl SourceSpec {
@@ -83,6 +93,8 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => &bucket.prefix,
             Self::Folder(folder) => &folder.prefix,
+            Self::UrlList(list) => &list.prefix,
+            Self::Azure(container) => &container.prefix,
         }
     }
 
@@ -99,32 +111,19 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => bucket.kind.as_str(),
             Self::Folder(_) => "folder",
+            Self::UrlList(_) => "http",
+            Self::Azure(_) => "azure",
         }
     }
-}
 
-/// What speaks at the source's endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoreKind {
-    /// Amazon S3.
-    S3,
-    /// Tencent COS, by its S3 dialect.
-    Cos,
-    /// Any other store that speaks S3.
-    S3Compatible,
-    /// Alibaba Cloud OSS, by its own protocol.
-    Oss,
-}
-
-impl StoreKind {
-    /// As the job file spells it.
-    pub fn as_str(self) -> &'static str {
+    /// Whether key ranges of this source may be trusted.
+    pub fn listing_order(&self) -> ListingOrder {
         match self {
-            Self::S3 => "s3",
-            Self::Cos => "cos",
-            Self::S3Compatible => "s3-compatible",
-            Self::Oss => "oss",
+            Self::Bucket(bucket) => bucket.listing_order(),
+            // Both are sorted here.
+            Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
+            // Its markers are the service's own.
+            Self::Azure(_) => ListingOrder::Serial,
         }
     }
 }
@@ -146,23 +145,37 @@ pub struct BucketSource {
     pub addressing: Addressing,
     /// Which listing operation the store understands: 1 (ListObjects) or 2 (ListObjectsV2).
     pub list_version: u8,
-    /// Whether the job file vouches that an `s3-compatible` store lists by bytes. The other kinds are
-    /// known to.
+    /// Whether the job file vouches that a store lists by bytes of whose kind that is not known.
     pub lists_by_bytes: bool,
-    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise. The
-    /// job file may deny it of an `s3-compatible` store.
+    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise.
     pub etag_is_md5: bool,
     /// Where the secret is found.
     pub credentials: Credentials,
     /// What is asked for of archived objects: the one request that is no reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreSpec>,
+    /// What is read in place of a listing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<InventoryPlace>,
+}
+
+/// Where the manifest of an inventory is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InventoryPlace {
+    /// In the bucket itself, under this key; its files under theirs.
+    Key(Key),
+    /// On this machine, at this path; its files beside it.
+    File(String),
 }
 
 impl BucketSource {
     /// Whether key ranges of this source may be trusted.
     pub fn listing_order(&self) -> ListingOrder {
-        if self.lists_by_bytes || self.kind != StoreKind::S3Compatible {
+        if self.inventory.is_some() {
+            // Its files come in an order of their own.
+            ListingOrder::Serial
+        } else if self.lists_by_bytes || self.kind.known().lists_by_bytes {
             ListingOrder::Bytes
         } else {
             ListingOrder::Serial
@@ -292,6 +305,16 @@ pub enum Credentials {
     AliyunSecret {
         /// Its name.
         name: String,
+    },
+    /// In an environment variable of this name: the key of a storage account of Azure.
+    AzureKey {
+        /// Holds the key, in base64 as Azure shows it.
+        key: String,
+    },
+    /// In an environment variable of this name: a shared access signature of Azure.
+    AzureSas {
+        /// Holds the token, with or without the question mark before it.
+        token: String,
     },
     /// Nowhere: requests are not signed.
     Anonymous,

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::key::Key;
 use crate::time::Timestamp;
 
+/// Begins what stands in for a tag where only the size is known.
+const SIZE_ALONE: &str = "~size:";
+
 /// An entity tag without its quotes, as the server spelled it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -17,6 +20,17 @@ impl ETag {
     pub fn new(text: &str) -> Self {
         let text = text.trim().trim_start_matches("W/");
         Self(text.trim_matches('"').to_owned())
+    }
+
+    /// Stands in for the tag of an object whose server gives nothing that tells its states apart: its
+    /// size is all there is.
+    pub fn of_size(bytes: u64) -> Self {
+        Self(format!("{SIZE_ALONE}{bytes}"))
+    }
+
+    /// Whether this is [`Self::of_size`]: a change that keeps the size would not be seen.
+    pub fn is_size_alone(&self) -> bool {
+        self.0.starts_with(SIZE_ALONE)
     }
 
     /// Without quotes.

@@ -40,21 +40,31 @@ pub(crate) async fn resolve(
 ) -> Result<Signer, EndError> {
     let refused = |error| EndError::End { end, error };
     let clock = Arc::clone(&around.clock);
+    let value = |variable: &String| {
+        (around.variables)(variable)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| EndError::VariableMissing { end, variable: variable.clone() })
+    };
     let function = || around.function.as_ref().ok_or(EndError::NoFunction { end });
     let provider: Arc<dyn CredentialsProvider> = match place {
         Place::Anonymous => return Ok(None),
         Place::Env { access_key, secret_key, token } => {
-            let value = |variable: &String| {
-                (around.variables)(variable)
-                    .filter(|value| !value.is_empty())
-                    .ok_or_else(|| EndError::VariableMissing { end, variable: variable.clone() })
-            };
             Arc::new(StaticCredentials::new(Credentials {
                 access_key: value(access_key)?,
                 secret_key: value(secret_key)?,
                 token: token.as_ref().map(value).transpose()?,
             }))
         }
+        Place::AzureKey { key } => Arc::new(StaticCredentials::new(Credentials {
+            access_key: String::new(),
+            secret_key: value(key)?,
+            token: None,
+        })),
+        Place::AzureSas { token } => Arc::new(StaticCredentials::new(Credentials {
+            access_key: String::new(),
+            secret_key: String::new(),
+            token: Some(value(token)?),
+        })),
         Place::AwsProfile { profile } => {
             Arc::new(AwsCredentials::profile(profile, regions.bucket, clock))
         }

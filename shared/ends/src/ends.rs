@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use ossferry_aliyun::oss::{BucketInfo, OssClient, OssOptions, Versioning};
 use ossferry_aliyun::{OssSource, OssTarget};
-use ossferry_aws::{S3Options, S3Source};
+use ossferry_aws::{S3Kind, S3Options, S3Source};
+use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, BucketSource, Credentials, Encryption, Job, Limits, SourceSpec, StateSpec,
-    StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, InventoryPlace,
+    Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_http::{
     CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
 };
+use ossferry_lists::{InventoryFiles, InventorySource, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
 
 use crate::credentials::{Regions, resolve};
@@ -30,6 +32,12 @@ pub enum SourceEnd {
     S3(Arc<S3Source>),
     /// A bucket of OSS.
     Oss(OssSource),
+    /// A list of URLs.
+    Urls(UrlSource),
+    /// A container of Azure Blob Storage.
+    Azure(AzureSource),
+    /// A bucket that is listed by its inventory; behind it the bucket.
+    Inventory(InventorySource, Box<Self>),
 }
 
 impl SourceEnd {
@@ -39,13 +47,18 @@ impl SourceEnd {
             Self::Folder(folder) => Arc::new(folder.clone()),
             Self::S3(bucket) => Arc::clone(bucket) as Arc<dyn Source>,
             Self::Oss(bucket) => Arc::new(bucket.clone()),
+            Self::Urls(list) => Arc::new(list.clone()),
+            Self::Azure(container) => Arc::new(container.clone()),
+            Self::Inventory(inventory, _) => Arc::new(inventory.clone()),
         }
     }
 
-    /// How its store is asked. A folder is not.
+    /// How its store is asked. A folder is not, and each host of a list has a pace of its own.
     fn pace(&self) -> Option<&Pace> {
         match self {
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Urls(_) => None,
+            Self::Azure(container) => Some(container.pace()),
+            Self::Inventory(_, bucket) => bucket.pace(),
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
         }
@@ -67,7 +80,7 @@ impl Throttles {
     }
 }
 
-/// The source of a job. A folder must be there; a bucket is not asked yet.
+/// The source of a job. A folder must be there, and a list of URLs is read; a bucket is not asked yet.
 pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, EndError> {
     let refused = |error| EndError::End { end: SOURCE, error };
     let bucket = match &job.source {
@@ -76,18 +89,66 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
             let source = source.map_err(refused)?;
             return Ok(SourceEnd::Folder(source));
         }
+        SourceSpec::UrlList(list) => {
+            let source = UrlSource::open(UrlOptions {
+                spec: list.clone(),
+                lane: lane_options(&without_bytes(&job.limits)),
+                clock: Arc::clone(&around.clock),
+                retry: RetryPolicy::default(),
+            });
+            return source.await.map(SourceEnd::Urls).map_err(refused);
+        }
+        SourceSpec::Azure(container) => return azure_source(container, job, around).await,
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
-    // Every byte passes the target's lane as well: there it is counted against the job's rate.
-    let lane = lane(&Limits { bytes_per_second: None, ..job.limits.clone() });
+    let lane = lane(&without_bytes(&job.limits));
     let clock = Arc::clone(&around.clock);
-    match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
+    let end = match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
-            S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)
+            S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)?
         }
-        None => oss_source(bucket, lane, signer, around).map_err(refused),
-    }
+        None => oss_source(bucket, lane, signer, around).map_err(refused)?,
+    };
+    listed(end, bucket).await.map_err(refused)
+}
+
+/// The bucket, or its inventory where the job names one.
+async fn listed(end: SourceEnd, bucket: &BucketSource) -> Result<SourceEnd, PortError> {
+    let files = match &bucket.inventory {
+        None => return Ok(end),
+        Some(InventoryPlace::Key(key)) => InventoryFiles::Bucket(key.clone()),
+        Some(InventoryPlace::File(path)) => InventoryFiles::Folder(path.into()),
+    };
+    let kind = S3Kind::of(bucket.kind);
+    // Classes of OSS itself: the cold ones.
+    let archived = move |class: &str| match kind {
+        Some(kind) => kind.is_archived(class),
+        None => matches!(class, "Archive" | "ColdArchive" | "DeepColdArchive"),
+    };
+    let inventory = InventorySource::open(end.port(), &bucket.bucket, files, archived).await?;
+    Ok(SourceEnd::Inventory(inventory, Box::new(end)))
+}
+
+async fn azure_source(
+    container: &AzureSpec,
+    job: &Job,
+    around: &Surroundings,
+) -> Result<SourceEnd, EndError> {
+    // Accounts are global: a secret's own region is the state's.
+    let credentials = signer(SOURCE, &container.credentials, "", job, around).await?;
+    let options = AzureOptions {
+        lane: lane(&without_bytes(&job.limits)),
+        endpoint: container.endpoint.clone(),
+        account: container.account.clone(),
+        container: container.container.clone(),
+        addressing: container.addressing,
+        credentials,
+        clock: Arc::clone(&around.clock),
+        retry: RetryPolicy::default(),
+    };
+    let source = AzureSource::new(options);
+    source.map(SourceEnd::Azure).map_err(|error| EndError::End { end: SOURCE, error })
 }
 
 fn oss_source(
@@ -223,13 +284,23 @@ fn oss_client(
     })
 }
 
+/// The limits of the source's end: every byte passes the target's lane as well, and there it is counted
+/// against the job's rate.
+fn without_bytes(limits: &Limits) -> Limits {
+    Limits { bytes_per_second: None, ..limits.clone() }
+}
+
 /// A lane under the job's limits: never shared between the two ends, because a copy holds a place
 /// in each.
 fn lane(limits: &Limits) -> Lane {
+    Lane::new(&lane_options(limits))
+}
+
+fn lane_options(limits: &Limits) -> LaneOptions {
     let places = limits.concurrency_max.saturating_add(limits.slices_max);
     let max_concurrency = usize::try_from(places).unwrap_or(usize::MAX);
     let usual = PaceOptions::default();
-    Lane::new(&LaneOptions {
+    LaneOptions {
         pace: PaceOptions {
             initial_concurrency: usual.initial_concurrency.min(max_concurrency),
             max_concurrency,
@@ -237,7 +308,7 @@ fn lane(limits: &Limits) -> Lane {
             bytes_per_second: limits.bytes_per_second,
         },
         ..LaneOptions::default()
-    })
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
@@ -21,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::endpoint::Endpoint;
 use crate::pace::{Pace, PaceOptions, Permit};
 use crate::request_body::{Progress, RequestBody, SendGuard, StreamBody};
+use crate::resolver::{PlainConnector, Resolver};
 use crate::response::LaneResponse;
 use crate::retry::asked_pause;
 use crate::secure::LaneConnector;
@@ -102,6 +104,8 @@ struct Inner {
     options: LaneOptions,
     pace: Pace,
     plain: Client<LaneConnector, RequestBody>,
+    /// Where names lead.
+    resolver: Resolver,
     /// Root certificates are read when the first request needs them.
     secure: OnceLock<Client<LaneConnector, RequestBody>>,
 }
@@ -109,10 +113,24 @@ struct Inner {
 impl Lane {
     /// A lane with no connections yet.
     pub fn new(options: &LaneOptions) -> Self {
+        Self::resolving(options, Resolver::System(GaiResolver::new()))
+    }
+
+    /// A lane to one host, whose addresses are these and are not looked up again: a name that comes to
+    /// lead elsewhere is not followed.
+    pub fn to_addresses(
+        options: &LaneOptions,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        Self::resolving(options, Resolver::Known(addresses.into_iter().collect()))
+    }
+
+    fn resolving(options: &LaneOptions, resolver: Resolver) -> Self {
         Self(Arc::new(Inner {
             options: *options,
             pace: Pace::new(&options.pace),
-            plain: pool(options).build(LaneConnector::plain(connector(options, true))),
+            plain: pool(options).build(LaneConnector::plain(connector(options, resolver.clone(), true))),
+            resolver,
             secure: OnceLock::new(),
         }))
     }
@@ -281,7 +299,7 @@ impl Lane {
         let failed = |error: io::Error| {
             PortError::new(ErrorKind::Other, format!("{operation}: root certificates: {error}"))
         };
-        let tcp = connector(&self.0.options, false);
+        let tcp = connector(&self.0.options, self.0.resolver.clone(), false);
         let connector = LaneConnector::secure(tcp).map_err(failed)?;
         Ok(self.0.secure.get_or_init(|| pool(&self.0.options).build(connector)))
     }
@@ -307,8 +325,8 @@ fn learn(permit: &Permit, response: &http::Response<Incoming>) {
     }
 }
 
-fn connector(options: &LaneOptions, enforce_http: bool) -> HttpConnector {
-    let mut connector = HttpConnector::new();
+fn connector(options: &LaneOptions, resolver: Resolver, enforce_http: bool) -> PlainConnector {
+    let mut connector = PlainConnector::new_with_resolver(resolver);
     connector.set_connect_timeout(Some(options.connect_timeout));
     connector.set_nodelay(true);
     connector.enforce_http(enforce_http);

@@ -10,6 +10,7 @@ mod pace;
 pub mod percent;
 mod refreshed;
 mod request_body;
+mod resolver;
 mod response;
 mod retry;
 mod secure;

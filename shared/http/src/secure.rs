@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -24,6 +24,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use crate::resolver::PlainConnector;
+
 /// Read from a socket at once: four records.
 const READ_AHEAD_BYTES: usize = 64 << 10;
 
@@ -33,18 +35,18 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// are built once, which is a quarter of a megabyte of every function.
 #[derive(Clone)]
 pub(crate) struct LaneConnector {
-    tcp: HttpConnector,
+    tcp: PlainConnector,
     tls: Option<TlsConnector>,
 }
 
 impl LaneConnector {
     /// Speaks in the clear.
-    pub(crate) fn plain(tcp: HttpConnector) -> Self {
+    pub(crate) fn plain(tcp: PlainConnector) -> Self {
         Self { tcp, tls: None }
     }
 
     /// Trusts the roots of this machine: those that `SSL_CERT_FILE` names, else the system's.
-    pub(crate) fn secure(tcp: HttpConnector) -> io::Result<Self> {
+    pub(crate) fn secure(tcp: PlainConnector) -> io::Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs);

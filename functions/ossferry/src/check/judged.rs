@@ -25,6 +25,13 @@ const EXAMPLES_MAX: usize = 3;
 pub(super) fn route(job: &Job) -> String {
     let source = match &job.source {
         SourceSpec::Folder(folder) => format!("folder {}", folder.path),
+        SourceSpec::Azure(found) => {
+            format!(
+                "azure container {} of {} at {}",
+                found.container, found.account, found.endpoint
+            )
+        }
+        SourceSpec::UrlList(list) => format!("urls of {}", list.list),
         SourceSpec::Bucket(bucket) => {
             format!("{} bucket {} at {}", bucket.kind.as_str(), bucket.bucket, bucket.endpoint)
         }
@@ -76,17 +83,35 @@ pub(super) fn not_told(error: &PortError) -> String {
 }
 
 /// What the order of a listing means.
-pub(super) fn listing_order(order: ListingOrder) -> (Level, &'static str) {
-    match order {
-        ListingOrder::Bytes => {
+pub(super) fn listing_order(order: ListingOrder, source: &SourceSpec) -> (Level, &'static str) {
+    match (order, source) {
+        (_, SourceSpec::Azure(_)) => (
+            Level::Ok,
+            "by markers that only Azure can make: walked one page after another, slower",
+        ),
+        (_, SourceSpec::Bucket(bucket)) if bucket.inventory.is_some() => (
+            Level::Ok,
+            "that of an inventory: walked one page after another, and what changed since it was made is \
+             not in it",
+        ),
+        (ListingOrder::Bytes, _) => {
             (Level::Ok, "by bytes: key ranges are walked side by side and compared by two lists")
         }
-        ListingOrder::Serial => (
+        (ListingOrder::Serial, _) => (
             Level::Warn,
             "not known: walked one page after another, slower. If the store lists by bytes and \
              begins after any key, write listing_order = \"bytes\"",
         ),
     }
+}
+
+/// That a dialect is known by its documents only.
+pub(super) fn unverified(kind: StoreKind) -> String {
+    format!(
+        "no store of kind {:?} was asked when this program was tested: what it relies on is tried \
+         below, and a small prefix is best moved first",
+        kind.as_str()
+    )
 }
 
 /// How far the clocks are apart. Adapters sign by the service's; dates still are the service's own.
@@ -171,6 +196,26 @@ pub(super) fn keys(job: &Job, entries: &[Entry]) -> Vec<String> {
     warnings
 }
 
+/// What the servers of a list of URLs did not give of the keys of a page.
+pub(super) fn answers(entries: &[Entry]) -> Vec<String> {
+    let silent = |entry: &&Entry| entry.etag.is_none();
+    let unpinned = |entry: &&Entry| entry.etag.as_ref().is_some_and(|etag| etag.is_size_alone());
+    let told = |what, chosen: Vec<&Entry>| {
+        let examples = chosen.iter().map(|entry| short(&entry.key));
+        (!chosen.is_empty()).then(|| sentence(chosen.len(), what, examples))
+    };
+    let silent = told(
+        "could not be asked for (the log says why), and fail unless they can be when their turn comes",
+        entries.iter().filter(silent).collect(),
+    );
+    let unpinned = told(
+        "have neither etag nor date: they are read in one piece only, and a change of the same size \
+         is not seen",
+        entries.iter().filter(unpinned).collect(),
+    );
+    silent.into_iter().chain(unpinned).collect()
+}
+
 fn sentence(count: usize, what: &str, examples: impl Iterator<Item = String>) -> String {
     let examples: Vec<_> = examples.take(EXAMPLES_MAX).collect();
     format!("{count} {what}: {}", examples.join(", "))
@@ -188,6 +233,7 @@ fn short(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use ossferry_core::job::Overwrite;
+    use ossferry_core::object::ETag;
 
     use super::*;
 
@@ -261,6 +307,16 @@ mod tests {
         assert!(warnings[0].starts_with("3 cannot") && warnings[0].contains("%FF"), "{warnings:?}");
         assert!(warnings[1].starts_with("1 are archived") && warnings[1].contains("cold"));
         assert!(keys(&folder(None), &entries[..1]).is_empty());
+    }
+
+    #[test]
+    fn what_a_server_does_not_give_is_told_before_a_pass() {
+        let etag = |etag| Entry { etag, ..entry(b"k", 1, false) };
+        let plain = etag(Some(ETag::new("e")));
+        assert!(answers(std::slice::from_ref(&plain)).is_empty());
+        let told = answers(&[plain, etag(None), etag(Some(ETag::of_size(1)))]);
+        assert!(told[0].starts_with("1 could not be asked for"), "{told:?}");
+        assert!(told[1].starts_with("1 have neither etag nor date"), "{told:?}");
     }
 
     #[test]

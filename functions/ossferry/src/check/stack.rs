@@ -68,7 +68,8 @@ pub(super) async fn check(
 fn has_own_keys(job: &Job) -> bool {
     let source = match &job.source {
         SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
-        SourceSpec::Folder(_) => None,
+        SourceSpec::Azure(container) => Some(&container.credentials),
+        SourceSpec::Folder(_) | SourceSpec::UrlList(_) => None,
     };
     source.into_iter().chain([&job.target.credentials]).any(|place| {
         matches!(place, Credentials::AwsDefault | Credentials::AlibabaOidc { .. } | Credentials::Fc)

@@ -43,8 +43,8 @@ impl Bench {
             addressing: Addressing::Path,
             list_version: ListVersion::V2,
             order: match kind {
-                S3Kind::Compatible => ListingOrder::Serial,
-                S3Kind::S3 | S3Kind::Cos => ListingOrder::Bytes,
+                S3Kind::S3 | S3Kind::Cos | S3Kind::Gcs => ListingOrder::Bytes,
+                _ => ListingOrder::Serial,
             },
             etag_is_md5: true,
             credentials: Some(Arc::new(StaticCredentials::new(Credentials {

@@ -16,14 +16,17 @@ enum Form {
     AlibabaOidc,
     Fc,
     AliyunSecret,
+    AzureKey,
+    AzureSas,
     Anonymous,
 }
 
 /// Whose every key is, beside `from`.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 10] = [
     ("access_key", "from = \"env\""),
     ("secret_key", "from = \"env\""),
-    ("token", "from = \"env\""),
+    ("token", "from = \"env\" or \"azure-sas\""),
+    ("key", "from = \"azure-key\""),
     ("profile", "from = \"aws-profile\""),
     ("id", "from = \"aws-secret\""),
     ("name", "from = \"aws-parameter\" or \"aliyun-secret\""),
@@ -49,23 +52,79 @@ impl Form {
         forms.push(("aliyun-secret", Self::AliyunSecret));
         forms
     }
+
+    /// The forms for a container of Azure. In a secret the key stands as `secret_key`, a shared access
+    /// signature as `token`.
+    fn of_azure() -> Vec<(&'static str, Self)> {
+        vec![
+            ("azure-key", Self::AzureKey),
+            ("azure-sas", Self::AzureSas),
+            ("anonymous", Self::Anonymous),
+            ("aws-secret", Self::AwsSecret),
+            ("aws-parameter", Self::AwsParameter),
+            ("aliyun-secret", Self::AliyunSecret),
+        ]
+    }
 }
 
 /// `kind` is the source's; `None` for the target.
 pub(super) fn read(
-    mut section: Section<'_, '_>,
+    section: Section<'_, '_>,
     kind: Option<StoreKind>,
     host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Credentials> {
     const EXAMPLE: &str = "write credentials = { from = \"env\", access_key = \"NAME\", \
                            secret_key = \"NAME\" } with names of environment variables";
+    let (on_lambda, on_fc) = match kind {
+        Some(StoreKind::S3) => {
+            ("; for a bucket that the function's role may read, \"aws-default\"", "")
+        }
+        None | Some(StoreKind::Oss) => (
+            "; without any key, \"alibaba-oidc\"",
+            "; for a bucket that the function's role may use, \"fc\"",
+        ),
+        Some(_) => ("", ""),
+    };
+    let offered = Offered { forms: Form::of(kind), example: EXAMPLE, on_lambda, on_fc };
+    read_offered(section, &offered, host, mistakes)
+}
+
+/// Of a container of Azure.
+pub(super) fn read_azure(
+    section: Section<'_, '_>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
+    const EXAMPLE: &str = "write credentials = { from = \"azure-key\", key = \"NAME\" } with the name \
+                           of an environment variable";
+    let (on_lambda, on_fc) = ("", "");
+    let offered = Offered { forms: Form::of_azure(), example: EXAMPLE, on_lambda, on_fc };
+    read_offered(section, &offered, host, mistakes)
+}
+
+/// What an end may have.
+struct Offered {
+    forms: Vec<(&'static str, Form)>,
+    example: &'static str,
+    /// How a function of Lambda does without a key, where it can.
+    on_lambda: &'static str,
+    /// The same on Function Compute.
+    on_fc: &'static str,
+}
+
+fn read_offered(
+    mut section: Section<'_, '_>,
+    offered: &Offered,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
     const LAMBDA_EXAMPLE: &str = "write credentials = { from = \"aws-secret\", id = \"NAME\" }";
     const FC_EXAMPLE: &str = "write credentials = { from = \"aliyun-secret\", name = \"NAME\" }";
     if section.is_absent() {
         let key = section.full("from");
         let example = match host {
-            Host::Machine => EXAMPLE,
+            Host::Machine => offered.example,
             Host::Lambda => LAMBDA_EXAMPLE,
             Host::FunctionCompute => FC_EXAMPLE,
         };
@@ -73,8 +132,8 @@ pub(super) fn read(
         return None;
     }
     section.required("from", "env", mistakes)?;
-    let Found { value: form, at } = section.word("from", &Form::of(kind), mistakes)?;
-    if let Some((problem, remedy)) = out_of_reach(form, kind, host) {
+    let Found { value: form, at } = section.word("from", &offered.forms, mistakes)?;
+    if let Some((problem, remedy)) = out_of_reach(form, offered, host) {
         mistakes.add(at, section.full("from"), problem, remedy);
     }
     let credentials = match form {
@@ -91,6 +150,11 @@ pub(super) fn read(
         Form::Fc => Some(Credentials::Fc),
         Form::AliyunSecret => reference(&mut section, "name", "ossferry/source", mistakes)
             .map(|name| Credentials::AliyunSecret { name }),
+        Form::AzureKey => {
+            variable(&mut section, "key", true, mistakes).map(|key| Credentials::AzureKey { key })
+        }
+        Form::AzureSas => variable(&mut section, "token", true, mistakes)
+            .map(|token| Credentials::AzureSas { token }),
         Form::Anonymous => Some(Credentials::Anonymous),
     };
     section.finish(&HOMES, mistakes);
@@ -98,9 +162,12 @@ pub(super) fn read(
 }
 
 /// Why a host does not find what the form names, and what it would find.
-fn out_of_reach(form: Form, kind: Option<StoreKind>, host: Host) -> Option<(&'static str, String)> {
+fn out_of_reach(form: Form, offered: &Offered, host: Host) -> Option<(&'static str, String)> {
     const PAIR: &str = "{\"access_key\": \"…\", \"secret_key\": \"…\"}";
     let problem = match (form, host) {
+        (Form::AzureKey | Form::AzureSas, Host::Lambda | Host::FunctionCompute) => {
+            "names a variable of this machine, and a function has no such variables"
+        }
         (Form::Env, Host::Lambda | Host::FunctionCompute) => {
             "\"env\" is this machine's, and a function has no such variables"
         }
@@ -117,36 +184,17 @@ fn out_of_reach(form: Form, kind: Option<StoreKind>, host: Host) -> Option<(&'st
         _ => return None,
     };
     let remedy = match host {
-        Host::Machine => {
-            "write { from = \"env\", access_key = \"NAME\", secret_key = \"NAME\" } with \
-                          names of environment variables"
-                .to_owned()
-        }
-        Host::Lambda => {
-            let role = match kind {
-                Some(StoreKind::S3) => {
-                    "; for a bucket that the function's role may read, \"aws-default\""
-                }
-                None | Some(StoreKind::Oss) => "; without any key, \"alibaba-oidc\"",
-                Some(StoreKind::Cos | StoreKind::S3Compatible) => "",
-            };
-            format!(
-                "put the keys into Secrets Manager as {PAIR} and write {{ from = \"aws-secret\", \
-                 id = \"NAME\" }}{role}"
-            )
-        }
-        Host::FunctionCompute => {
-            let role = match kind {
-                None | Some(StoreKind::Oss) => {
-                    "; for a bucket that the function's role may use, \"fc\""
-                }
-                Some(_) => "",
-            };
-            format!(
-                "put the keys into a secret of KMS as {PAIR} and write {{ from = \"aliyun-secret\", \
-                 name = \"NAME\" }}{role}"
-            )
-        }
+        Host::Machine => offered.example.to_owned(),
+        Host::Lambda => format!(
+            "put the keys into Secrets Manager as {PAIR} and write {{ from = \"aws-secret\", \
+             id = \"NAME\" }}{}",
+            offered.on_lambda
+        ),
+        Host::FunctionCompute => format!(
+            "put the keys into a secret of KMS as {PAIR} and write {{ from = \"aliyun-secret\", \
+             name = \"NAME\" }}{}",
+            offered.on_fc
+        ),
     };
     Some((problem, remedy))
 }

@@ -49,37 +49,31 @@ pub(super) fn usual(kind: StoreKind, region: &str) -> Option<String> {
             Some(format!("https://s3.{region}.amazonaws.com.cn"))
         }
         StoreKind::S3 => Some(format!("https://s3.{region}.amazonaws.com")),
-        StoreKind::Cos => Some(format!("https://cos.{region}.myqcloud.com")),
-        StoreKind::Oss => Some(format!("https://oss-{region}.aliyuncs.com")),
-        StoreKind::S3Compatible => None,
+        // One for all regions.
+        StoreKind::Gcs => Some("https://storage.googleapis.com".to_owned()),
+        _ => kind.known().host.map(|(before, after)| format!("https://{before}{region}{after}")),
     }
 }
 
-/// The region that an endpoint spells, where it does.
-pub(super) fn region(kind: StoreKind, endpoint: &str) -> Option<String> {
-    let host = host(endpoint);
-    match kind {
-        StoreKind::Oss => {
-            let region = host.strip_suffix(".aliyuncs.com")?.strip_prefix("oss-")?;
-            Some(region.strip_suffix("-internal").unwrap_or(region).to_owned())
-        }
-        StoreKind::Cos => {
-            Some(host.strip_suffix(".myqcloud.com")?.strip_prefix("cos.")?.to_owned())
-        }
-        // What stores without regions expect in a signature.
-        StoreKind::S3Compatible => Some("us-east-1".to_owned()),
-        StoreKind::S3 => None,
+/// The region that an endpoint spells, where it does; what a store without regions expects in a
+/// signature, where it has none.
+pub(super) fn region(kind: StoreKind, endpoint: Option<&str>) -> Option<String> {
+    if kind == StoreKind::Gcs {
+        return Some("auto".to_owned());
     }
+    let endpoint = endpoint?;
+    if kind == StoreKind::S3Compatible {
+        return Some("us-east-1".to_owned());
+    }
+    let (before, after) = kind.known().host?;
+    let region = host(endpoint).strip_suffix(after)?.strip_prefix(before)?;
+    Some(region.strip_suffix("-internal").unwrap_or(region).to_owned())
 }
 
 /// How a bucket is addressed where the file does not say: a bare address has no room for the
 /// bucket's name in front of it.
 pub(super) fn addressing(kind: StoreKind, endpoint: &str) -> Addressing {
-    if is_bare(endpoint) || kind == StoreKind::S3Compatible {
-        Addressing::Path
-    } else {
-        Addressing::Virtual
-    }
+    if is_bare(endpoint) { Addressing::Path } else { kind.known().addressing }
 }
 
 /// Whether a normalised endpoint is a number and no name, or this machine.

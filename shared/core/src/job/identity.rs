@@ -61,6 +61,12 @@ impl Job {
         let (kind, store) = match &self.source {
             SourceSpec::Bucket(bucket) => ("bucket", store_of_source(bucket)),
             SourceSpec::Folder(folder) => ("folder", folder.path.clone()),
+            SourceSpec::UrlList(list) => ("url-list", list.list.clone()),
+            // Names of accounts are unique in one cloud of Azure, and its clouds have addresses of their own.
+            SourceSpec::Azure(container) => (
+                "azure",
+                format!("{}/{}/{}", container.endpoint, container.account, container.container),
+            ),
         };
         let filter = &self.filter;
         let mut digest = Text::default();

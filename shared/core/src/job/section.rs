@@ -60,6 +60,10 @@ impl<'a, 'i> Section<'a, 'i> {
         self.table.is_none()
     }
 
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(name))
+    }
+
     /// The key with its sections.
     pub(super) fn full(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
@@ -110,7 +114,7 @@ impl<'a, 'i> Section<'a, 'i> {
         example: &str,
         mistakes: &mut Mistakes<'_>,
     ) -> Option<Found<String>> {
-        let present = self.table.is_some_and(|table| table.contains_key(name));
+        let present = self.holds(name);
         let text = self.text(name, mistakes);
         if text.as_ref().is_some_and(|text| !text.value.is_empty()) {
             return text;

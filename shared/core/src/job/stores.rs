@@ -4,13 +4,49 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec,
-    credentials, endpoint, restoring,
+    Addressing, BucketSource, Encryption, FolderSource, InventoryPlace, SourceSpec, StoreKind,
+    TargetSpec, azure, credentials, endpoint, restoring, url_list,
 };
 use crate::key::Key;
 
 const ADDRESSINGS: [(&str, Addressing); 2] =
     [("path", Addressing::Path), ("virtual", Addressing::Virtual)];
+
+/// What only a source that is a bucket has, and what has it.
+pub(super) const BUCKET_ONLY: [&str; 10] = [
+    "endpoint",
+    "region",
+    "bucket",
+    "addressing",
+    "list_version",
+    "listing_order",
+    "etag_is_md5",
+    "inventory",
+    "inventory_file",
+    "credentials",
+];
+pub(super) const BUCKETS: &str = "the kinds that are buckets";
+
+/// What only a list of URLs has.
+pub(super) const URL_LIST_ONLY: [&str; 7] = [
+    "list",
+    "format",
+    "url_column",
+    "key_column",
+    "allow",
+    "redirects_max",
+    "host_concurrency_max",
+];
+pub(super) const URL_LISTS: &str = "kind = \"http\"";
+
+/// What a source is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bucket(StoreKind),
+    Azure,
+    Folder,
+    UrlList,
+}
 
 /// Storage classes of OSS (`x-oss-storage-class`).
 const OSS_CLASSES: [&str; 5] = ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
@@ -20,21 +56,28 @@ pub(super) fn source(
     host: Host,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<SourceSpec> {
-    const KINDS: [(&str, Option<StoreKind>); 5] = [
-        ("s3", Some(StoreKind::S3)),
-        ("cos", Some(StoreKind::Cos)),
-        ("s3-compatible", Some(StoreKind::S3Compatible)),
-        ("oss", Some(StoreKind::Oss)),
-        ("folder", None),
-    ];
     if section.is_absent() {
         mistakes.add(0, "source", "is required", "write [source] and its kind");
         return None;
     }
     section.required("kind", "s3", mistakes)?;
-    let Found { value: kind, at } = section.word("kind", &KINDS, mistakes)?;
-    if let Some(kind) = kind {
-        return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
+    let mut kinds: Vec<(&str, Kind)> =
+        StoreKind::ALL.map(|kind| (kind.as_str(), Kind::Bucket(kind))).to_vec();
+    kinds.extend([("azure", Kind::Azure), ("folder", Kind::Folder), ("http", Kind::UrlList)]);
+    let Found { value: kind, at } = section.word("kind", &kinds, mistakes)?;
+    match kind {
+        Kind::Bucket(kind) => {
+            return bucket(section, kind, host, mistakes).map(SourceSpec::Bucket);
+        }
+        Kind::Azure => {
+            let prefix = prefix(&mut section, mistakes);
+            return azure::read(section, prefix, host, mistakes).map(SourceSpec::Azure);
+        }
+        Kind::UrlList => {
+            let prefix = prefix(&mut section, mistakes);
+            return url_list::read(section, prefix, host, mistakes).map(SourceSpec::UrlList);
+        }
+        Kind::Folder => {}
     }
     if host != Host::Machine {
         let problem = "\"folder\" is on this machine's disk, which a function does not have";
@@ -45,21 +88,10 @@ pub(super) fn source(
 }
 
 fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
-    const BUCKET_ONLY: [&str; 9] = [
-        "endpoint",
-        "region",
-        "bucket",
-        "addressing",
-        "list_version",
-        "listing_order",
-        "etag_is_md5",
-        "credentials",
-        "restore",
-    ];
     let path = section.required("path", "/data/photos", mistakes);
     let prefix = prefix(&mut section, mistakes);
-    let elsewhere =
-        BUCKET_ONLY.map(|name| (name, "the kinds that are buckets, not for \"folder\""));
+    let mut elsewhere = BUCKET_ONLY.map(|name| (name, BUCKETS)).to_vec();
+    elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
     section.finish(&elsewhere, mistakes);
     Some(FolderSource { path: path?.value, prefix })
 }
@@ -76,23 +108,26 @@ fn bucket(
     let place = place(&mut section, kind, mistakes);
     let addressing = section.word("addressing", &ADDRESSINGS, mistakes);
     let mut elsewhere = vec![("path", "kind = \"folder\"")];
-    let mut list_version = if kind == StoreKind::Cos { 1 } else { 2 };
-    let (mut lists_by_bytes, mut etag_is_md5) = (false, true);
-    if matches!(kind, StoreKind::S3 | StoreKind::S3Compatible) {
+    elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
+    let known = kind.known();
+    let mut list_version = known.list_version;
+    let (mut lists_by_bytes, mut etag_is_md5) = (false, known.etag_is_md5);
+    if kind == StoreKind::S3 || kind.may_be_told() {
         if let Some(version) = section.whole("list_version", 1, 2, mistakes) {
             list_version = if version.value == 1 { 1 } else { 2 };
         }
     } else {
-        elsewhere.push(("list_version", "the kinds \"s3\" and \"s3-compatible\""));
+        elsewhere.push(("list_version", "kinds that may list otherwise than is known of this one"));
     }
-    if kind == StoreKind::S3Compatible {
+    if kind.may_be_told() {
         lists_by_bytes = section.word("listing_order", &[("bytes", ())], mistakes).is_some();
-        etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(true);
+        etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(etag_is_md5);
     } else {
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
     let restore = restoring::read(section.section("restore", mistakes), mistakes);
+    let inventory = inventory(&mut section, host, mistakes);
     let below = section.section("credentials", mistakes);
     let credentials = credentials::read(below, Some(kind), host, mistakes);
     section.finish(&elsewhere, mistakes);
@@ -112,7 +147,38 @@ fn bucket(
         etag_is_md5,
         credentials: credentials?,
         restore,
+        inventory,
     })
+}
+
+fn inventory(
+    section: &mut Section<'_, '_>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<InventoryPlace> {
+    let key = section.text("inventory", mistakes);
+    let file = section.text("inventory_file", mistakes);
+    let mut wrong = |at, name, problem: &str, remedy: &str| {
+        mistakes.add(at, section.full(name), problem, remedy);
+    };
+    if let (Some(_), Some(file)) = (&key, &file) {
+        wrong(file.at, "inventory_file", "is a second inventory", "remove one of the two lines");
+    } else if let Some(file) = &file
+        && host != Host::Machine
+    {
+        let problem = "is on this machine's disk, which a function does not have";
+        wrong(file.at, "inventory_file", problem, "write the manifest's key as inventory");
+    }
+    for (found, name) in [(&key, "inventory"), (&file, "inventory_file")] {
+        if let Some(Found { value, at }) = found
+            && value.rsplit('.').next() != Some("json")
+        {
+            let remedy = format!("write {name} = \"…/manifest.json\"");
+            wrong(*at, name, "is no manifest", &remedy);
+        }
+    }
+    let key = key.map(|found| InventoryPlace::Key(Key::from(found.value)));
+    key.or_else(|| file.map(|found| InventoryPlace::File(found.value)))
 }
 
 pub(super) fn target(
@@ -242,17 +308,13 @@ fn place(
         StoreKind::Oss => found.value.strip_prefix("oss-").unwrap_or(&found.value).to_owned(),
         _ => found.value,
     });
-    let region = region.or_else(|| endpoint::region(kind, endpoint.as_ref()?));
+    let region = region.or_else(|| endpoint::region(kind, endpoint.as_deref()));
     let endpoint = endpoint.or_else(|| endpoint::usual(kind, region.as_ref()?));
     if endpoint.is_none() && kind == StoreKind::S3Compatible {
         let remedy = "write endpoint = \"https://host\"";
         mistakes.add(section.at(), section.full("endpoint"), "is required", remedy);
     } else if region.is_none() {
-        let example = match kind {
-            StoreKind::S3 | StoreKind::S3Compatible => "eu-central-1",
-            StoreKind::Cos => "ap-guangzhou",
-            StoreKind::Oss => "cn-hangzhou",
-        };
+        let example = kind.known().region;
         let remedy = format!("write region = \"{example}\"");
         mistakes.add(section.at(), section.full("region"), "is required", remedy);
     }

@@ -26,7 +26,7 @@ pub enum ListingOrder {
 /// What is known of a source before it is asked.
 #[derive(Clone, Debug)]
 pub struct SourceProfile {
-    /// `s3`, `cos`, `s3-compatible`, `oss`, `folder`.
+    /// As [`SourceSpec::kind`](crate::job::SourceSpec::kind) spells it.
     pub kind: &'static str,
     /// Whether key ranges may be trusted.
     pub order: ListingOrder,

@@ -1,0 +1,130 @@
+//! What the headers of an answer say of a blob.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderName, StatusCode};
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
+use ossferry_http::parse_http_date;
+
+use crate::error::{GET_BLOB, GET_BLOB_PROPERTIES, bad_answer};
+
+const METADATA_PREFIX: &str = "x-ms-meta-";
+
+/// What an answer to HEAD says.
+pub(crate) fn head(headers: &HeaderMap) -> Result<ObjectInfo, PortError> {
+    let size = content_length(headers)
+        .ok_or_else(|| bad_answer(GET_BLOB_PROPERTIES, headers, "no content-length"))?;
+    Ok(info(headers, size, true))
+}
+
+/// What an answer to GET says, once it is known to be the answer to *this* GET.
+pub(crate) fn get(
+    status: StatusCode,
+    headers: &HeaderMap,
+    pin: &Pin,
+    range: Option<ByteRange>,
+) -> Result<ObjectInfo, PortError> {
+    let bad = |what: &str| bad_answer(GET_BLOB, headers, what);
+    match text(headers, &ETAG).map(ETag::new) {
+        Some(etag) if etag == pin.etag => {}
+        Some(etag) => {
+            let message = format!("{GET_BLOB}: etag {etag}, asked for {}", pin.etag);
+            return Err(PortError::new(ErrorKind::PreconditionFailed, message));
+        }
+        None => return Err(bad("no etag, so nothing says whose bytes these are")),
+    }
+    let length = content_length(headers).ok_or_else(|| bad("no content-length"))?;
+    let Some(range) = range else {
+        if status != StatusCode::OK {
+            return Err(bad(&format!("http {}, asked for the whole", status.as_u16())));
+        }
+        return Ok(info(headers, length, true));
+    };
+    if status != StatusCode::PARTIAL_CONTENT {
+        return Err(bad(&format!("the range was ignored: http {}", status.as_u16())));
+    }
+    let spelled = text(headers, &CONTENT_RANGE).unwrap_or_default();
+    let (first, last, size) =
+        content_range(spelled).ok_or_else(|| bad("no content-range with a whole length"))?;
+    if (first, last) != (range.start, range.last()) || length != range.bytes {
+        let asked = format!("{}-{}", range.start, range.last());
+        return Err(bad(&format!("bytes {first}-{last} ({length}), asked for {asked}")));
+    }
+    Ok(info(headers, size, false))
+}
+
+fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {
+    let carried = |name: HeaderName| text(headers, &name).map(str::to_owned);
+    let metadata = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix(METADATA_PREFIX)?;
+        Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    ObjectInfo {
+        size,
+        etag: text(headers, &ETAG).map(ETag::new),
+        last_modified: text(headers, &LAST_MODIFIED).and_then(parse_http_date),
+        content_modified: None,
+        digests: Digests { md5: if whole { md5(headers) } else { None }, ..Digests::default() },
+        headers: ObjectHeaders {
+            content_type: carried(CONTENT_TYPE),
+            cache_control: carried(CACHE_CONTROL),
+            content_disposition: carried(CONTENT_DISPOSITION),
+            content_encoding: carried(CONTENT_ENCODING),
+            content_language: carried(CONTENT_LANGUAGE),
+            // Azure keeps none.
+            expires: None,
+            user_metadata: metadata.collect(),
+        },
+        storage_class: text(headers, &HeaderName::from_static("x-ms-access-tier"))
+            .map(str::to_owned),
+    }
+}
+
+/// Azure computes it for a block blob that was put in one request. What is written to an append or
+/// page blob later does not change it there.
+fn md5(headers: &HeaderMap) -> Option<[u8; 16]> {
+    if text(headers, &HeaderName::from_static("x-ms-blob-type")) != Some("BlockBlob") {
+        return None;
+    }
+    let spelled = text(headers, &HeaderName::from_static("content-md5"))?;
+    BASE64.decode(spelled).ok()?.try_into().ok()
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, &CONTENT_LENGTH)?.trim().parse().ok()
+}
+
+/// First byte, last byte and the length of the whole, of `bytes 0-9/443`.
+fn content_range(spelled: &str) -> Option<(u64, u64, u64)> {
+    let (range, size) = spelled.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_md5_is_believed_of_a_block_blob_only() {
+        for (kind, believed) in [("BlockBlob", true), ("AppendBlob", false), ("PageBlob", false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-length", 0.into());
+            headers.insert("x-ms-blob-type", kind.parse().unwrap());
+            headers.insert("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==".parse().unwrap());
+            headers.insert("x-ms-access-tier", "Cool".parse().unwrap());
+            let info = head(&headers).unwrap();
+            assert_eq!(info.digests.md5.is_some(), believed, "{kind}");
+            assert_eq!(info.storage_class.as_deref(), Some("Cool"));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The suite of the port over an inventory, which is made anew after every change of its bucket.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ossferry_conformance::memory::MemoryBucket;
+use ossferry_conformance::source::SourceFixture;
+use ossferry_core::error::ErrorKind;
+use ossferry_core::key::Key;
+use ossferry_core::object::{Entry, ObjectHeaders};
+use ossferry_core::ports::{ListRequest, ListStart, ListingOrder, Source};
+use ossferry_core::time::Timestamp;
+use ossferry_http::percent::encode_component;
+use ossferry_lists::{InventoryFiles, InventorySource};
+use tempfile::TempDir;
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// Waits in a thread of its own: the fixture's sources are asked for where nothing can wait.
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let wait = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+    std::thread::scope(|scope| scope.spawn(wait).join().unwrap())
+}
+
+fn bucket() -> MemoryBucket {
+    MemoryBucket::new(Arc::new(now))
+}
+
+fn entries(bucket: &MemoryBucket) -> Vec<Entry> {
+    let start = ListStart::Beginning;
+    let request = ListRequest { prefix: Key::default(), start, keys_max: 1_000 };
+    let page = block_on(Source::list(bucket, &request)).unwrap();
+    assert_eq!(page.next, None);
+    page.entries
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+fn row(entry: &Entry) -> String {
+    format!(
+        "\"photos\",\"{}\",\"true\",\"false\",\"{}\",\"{}\",\"{}\",\"STANDARD\"\n",
+        encode_component(entry.key.as_bytes()).replace("%20", "+"),
+        entry.size,
+        entry.last_modified.map(|date| date.to_string()).unwrap_or_default(),
+        entry.etag.as_ref().map_or("", |etag| etag.as_str()),
+    )
+}
+
+const SCHEMA: &str =
+    "Bucket, Key, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass";
+
+fn manifest(files: &[&str]) -> String {
+    manifest_of(files, now())
+}
+
+fn manifest_of(files: &[&str], created: Timestamp) -> String {
+    let files: Vec<String> =
+        files.iter().map(|name| format!("{{\"key\":\"inv/data/{name}\",\"size\":1}}")).collect();
+    format!(
+        "{{\"sourceBucket\":\"photos\",\"fileFormat\":\"CSV\",\"fileSchema\":\"{SCHEMA}\",\
+         \"creationTimestamp\":\"{}\",\"files\":[{}]}}",
+        created.0,
+        files.join(",")
+    )
+}
+
+struct InventoryFixture {
+    bucket: MemoryBucket,
+    folder: TempDir,
+}
+
+#[async_trait]
+impl SourceFixture for InventoryFixture {
+    fn source(&self) -> Arc<dyn Source> {
+        let all: Vec<String> = entries(&self.bucket).iter().map(row).collect();
+        // Not in the order of the keys, and over files of which one is empty.
+        let (first, second) = all.split_at(all.len() / 2);
+        let folder = self.folder.path();
+        std::fs::write(folder.join("a.csv.gz"), gzipped(&second.concat())).unwrap();
+        std::fs::write(folder.join("b.csv.gz"), gzipped("")).unwrap();
+        std::fs::write(folder.join("c.csv"), first.concat()).unwrap();
+        let path = folder.join("manifest.json");
+        std::fs::write(&path, manifest(&["a.csv.gz", "b.csv.gz", "c.csv"])).unwrap();
+        let bucket: Arc<dyn Source> = Arc::new(self.bucket.clone());
+        let files = InventoryFiles::Folder(path);
+        Arc::new(block_on(InventorySource::open(bucket, "photos", files, |_| false)).unwrap())
+    }
+
+    fn can_hold(&self, key: &Key) -> bool {
+        self.bucket.can_hold(key)
+    }
+
+    fn page_requests(&self) -> u64 {
+        0
+    }
+
+    fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders {
+        self.bucket.carried(key, headers)
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes, headers: &ObjectHeaders) {
+        self.bucket.put(key, bytes, headers).await;
+    }
+
+    async fn delete(&self, key: &Key) {
+        MemoryBucket::delete(&self.bucket, key);
+    }
+}
+
+ossferry_conformance::conformance!(inventory, source, {
+    let fixture: Box<dyn SourceFixture> =
+        Box::new(InventoryFixture { bucket: bucket(), folder: tempfile::tempdir().unwrap() });
+    ((), fixture)
+});
+
+/// Opens an inventory that lies in its own bucket.
+async fn in_bucket(
+    manifest: &str,
+    files: &[(&str, Vec<u8>)],
+) -> Result<InventorySource, ossferry_core::error::PortError> {
+    let bucket = bucket();
+    let headers = ObjectHeaders::default();
+    bucket.write(&Key::from("inv/manifest.json"), Bytes::from(manifest.to_owned()), &headers);
+    for (name, bytes) in files {
+        bucket.write(&Key::from(format!("inv/data/{name}")), bytes.clone().into(), &headers);
+    }
+    let files = InventoryFiles::Bucket(Key::from("inv/manifest.json"));
+    InventorySource::open(Arc::new(bucket), "photos", files, |class| class == "GLACIER").await
+}
+
+fn all() -> ListRequest {
+    ListRequest { prefix: Key::default(), start: ListStart::Beginning, keys_max: 1_000 }
+}
+
+#[tokio::test]
+async fn older_versions_are_left_out_and_archived_classes_are_told() {
+    let rows = "photos,a,true,false,5,2026-01-02T03:04:05.000Z,e1,GLACIER\n\
+                photos,a,false,false,4,2025-01-02T03:04:05.000Z,e0,STANDARD\n\
+                photos,b,true,true,,2026-01-02T03:04:05.000Z,,\n\
+                photos,c%2Bd+e,true,false,0,,,\n";
+    let manifest = manifest(&["a.csv.gz"]);
+    let source = in_bucket(&manifest, &[("a.csv.gz", gzipped(rows))]).await.unwrap();
+    assert_eq!(source.profile().order, ListingOrder::Serial);
+    let page = source.list(&all()).await.unwrap();
+    let found: Vec<_> =
+        page.entries.iter().map(|e| (e.key.to_text(), e.size, e.archived)).collect();
+    assert_eq!(found, [("a".into(), 5, true), ("c+d e".into(), 0, false)]);
+}
+
+#[tokio::test]
+async fn a_pass_is_dated_by_its_inventory_and_never_later() {
+    let made = Timestamp(1_760_000_000_000);
+    let silent = manifest_of(&[], made).replace("creationTimestamp", "other");
+    let ahead = Timestamp(now().0 + 86_400_000);
+    for (manifest, latest) in
+        [(manifest_of(&[], made), made), (silent, Timestamp(0)), (manifest_of(&[], ahead), now())]
+    {
+        let source = in_bucket(&manifest, &[]).await.unwrap();
+        let dated = source.now().await.unwrap();
+        assert!(dated <= latest.max(now()) && (latest.0 > made.0 || dated == latest), "{dated}");
+    }
+}
+
+#[tokio::test]
+async fn an_inventory_that_cannot_be_read_is_refused_with_its_reason() {
+    for (manifest, said) in [
+        (manifest(&[]).replace("\"CSV\"", "\"Parquet\""), "made as CSV"),
+        (manifest(&[]).replace("Size", "Bytes"), "no column Size"),
+        (manifest(&[]).replace("\"photos\"", "\"other\""), "is of the bucket other"),
+        ("{}".to_owned(), "fileSchema"),
+    ] {
+        let error = in_bucket(&manifest, &[]).await.err().unwrap();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    for (rows, said) in [("photos,%zz,true,false,1\n", "row 1: want a key"), ("photos,a\n", "size")]
+    {
+        let manifest = manifest(&["a.csv.gz"]);
+        let source = in_bucket(&manifest, &[("a.csv.gz", gzipped(rows))]).await.unwrap();
+        let error = source.list(&all()).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    let cut = manifest(&["a.csv.gz"]);
+    let bytes = gzipped(&"photos,a,true,false,1\n".repeat(1_000));
+    let source = in_bucket(&cut, &[("a.csv.gz", bytes[..30].to_vec())]).await.unwrap();
+    assert!(source.list(&all()).await.is_err(), "half a list is none");
+    let missing = in_bucket(&manifest(&["none.csv.gz"]), &[]).await.unwrap();
+    assert_eq!(missing.list(&all()).await.unwrap_err().kind, ErrorKind::NoSuchBucket);
+}
