@@ -51,9 +51,10 @@ fn takes(class: StorageClass, tier: &str) -> Option<Duration> {
         (StorageClass::Standard | StorageClass::Ia, _) => return None,
         (StorageClass::Archive, _) => Duration::from_mins(1),
         (StorageClass::ColdArchive, "Expedited") => Duration::from_hours(1),
-        (StorageClass::ColdArchive, "Bulk") => Duration::from_hours(12),
+        (StorageClass::ColdArchive, "Bulk") | (StorageClass::DeepColdArchive, "Expedited") => {
+            Duration::from_hours(12)
+        }
         (StorageClass::ColdArchive, _) => Duration::from_hours(5),
-        (StorageClass::DeepColdArchive, "Expedited") => Duration::from_hours(12),
         (StorageClass::DeepColdArchive, _) => Duration::from_hours(48),
     })
 }

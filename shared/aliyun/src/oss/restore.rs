@@ -1,4 +1,4 @@
-//! RestoreObject.
+//! `RestoreObject`.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -14,7 +14,7 @@ use crate::oss::client::{Call, OssClient};
 const WITHOUT_TIERS: &str = "Archive";
 
 impl OssClient {
-    /// RestoreObject: 202 the first time, 409 while it goes on, 200 once the object can be read.
+    /// `RestoreObject`: 202 the first time, 409 while it goes on, 200 once the object can be read.
     pub async fn restore_object(
         &self,
         key: &Key,
