@@ -45,6 +45,8 @@ async fn what_the_application_wrote_or_deleted_since_t2_stands_and_the_rest_is_c
     assert_eq!(number("deleted_at_target"), Some(1), "{certificate}");
     assert_eq!(number("stale_at_switch"), Some(1), "{certificate}");
     assert_eq!(certificate["stale_keys"][0], "k/004");
+    let last = certificate["passes"].as_array().and_then(|passes| passes.last()).unwrap();
+    assert_eq!((&last["kind"], &last["pass"]), (&"audit".into(), &certificate["audited_by"]));
 
     // A copy that was made after T2 gives way to what the source still gets, until the application
     // writes it.

@@ -27,6 +27,7 @@ fn info(etag: &str, time: i64) -> ObjectInfo {
         digests: Digests::default(),
         headers: ObjectHeaders::default(),
         storage_class: None,
+        mirrored: false,
     }
 }
 
