@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, CutoverArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments, InspectArguments,
-    Inspected, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments, OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass,
-    WorkArguments,
+    CopyArguments, CutoverArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments,
+    InspectArguments, Inspected, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments,
+    OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
 };
 
 const EXIT_STATUS: &str = "\

@@ -268,7 +268,8 @@ impl Source for S3Source {
         let key = named(key, RESTORE_OBJECT)?;
         let parameters = match self.options.kind {
             S3Kind::Cos => "CASJobParameters",
-            S3Kind::S3 | S3Kind::Compatible => "GlacierJobParameters",
+            // A job file asks for it of S3 and of what says that it speaks as S3 does.
+            _ => "GlacierJobParameters",
         };
         // Every archived class of these stores knows tiers.
         let _ = storage_class;

@@ -102,7 +102,7 @@ impl SourceSpec {
     pub fn restore(&self) -> Option<&RestoreSpec> {
         match self {
             Self::Bucket(bucket) => bucket.restore.as_ref(),
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) => None,
         }
     }
 

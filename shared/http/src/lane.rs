@@ -129,7 +129,11 @@ impl Lane {
         Self(Arc::new(Inner {
             options: *options,
             pace: Pace::new(&options.pace),
-            plain: pool(options).build(LaneConnector::plain(connector(options, resolver.clone(), true))),
+            plain: pool(options).build(LaneConnector::plain(connector(
+                options,
+                resolver.clone(),
+                true,
+            ))),
             resolver,
             secure: OnceLock::new(),
         }))

@@ -237,6 +237,10 @@ fn named(source: &SourceSpec) -> String {
         SourceSpec::Bucket(bucket) => {
             format!("{}://{}/{}", source.kind(), bucket.bucket, bucket.prefix)
         }
+        SourceSpec::Azure(container) => {
+            format!("azure://{}/{}/{}", container.account, container.container, container.prefix)
+        }
+        SourceSpec::UrlList(list) => list.list.clone(),
         SourceSpec::Folder(folder) => folder.path.clone(),
     }
 }

@@ -126,7 +126,18 @@ fn bucket(
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
-    let restore = restoring::read(section.section("restore", mistakes), mistakes);
+    let restoring = section.section("restore", mistakes);
+    let restoring_at = restoring.at();
+    let restore = restoring::read(restoring, mistakes);
+    let may_restore = matches!(
+        kind,
+        StoreKind::S3 | StoreKind::S3Compatible | StoreKind::Cos | StoreKind::Oss
+    );
+    if restore.is_some() && !may_restore {
+        let problem = "is not known of this kind";
+        let remedy = "restore its archived objects by its own tools, and remove the line";
+        mistakes.add(restoring_at, section.full("restore"), problem, remedy);
+    }
     let inventory = inventory(&mut section, host, mistakes);
     let below = section.section("credentials", mistakes);
     let credentials = credentials::read(below, Some(kind), host, mistakes);
