@@ -176,8 +176,8 @@ async fn a_list_is_read_from_a_file_from_a_server_and_by_its_manifest() {
         std::fs::write(folder.path().join(name), &text).unwrap();
         server.put(&Key::from(format!("lists/{name}")), text.into(), &headers);
     }
-    let served = format!("{}/lists", server.endpoint());
-    for place in [folder.path().display().to_string(), served] {
+    let address = format!("{}/lists", server.endpoint());
+    for place in [folder.path().display().to_string(), address] {
         for (name, format) in
             [("urls.txt", UrlListFormat::Urls), ("manifest.json", UrlListFormat::Manifest)]
         {

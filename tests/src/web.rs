@@ -39,6 +39,7 @@ pub enum Tag {
 }
 
 /// How a server behaves.
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own to be bad")]
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
     /// Its `ETag`s.
@@ -70,7 +71,7 @@ struct Served {
 /// What stands under a path.
 #[derive(Clone, Debug)]
 enum Place {
-    Object(Served),
+    Object(Box<Served>),
     Moved(String),
 }
 
@@ -145,7 +146,8 @@ impl WebServer {
             _ => date,
         };
         let tag = format!("{:016x}", fastrand::u64(..));
-        places.insert(path, Place::Object(Served { bytes, headers: headers.clone(), tag, date }));
+        let served = Served { bytes, headers: headers.clone(), tag, date };
+        places.insert(path, Place::Object(Box::new(served)));
     }
 
     /// Answers requests for a key by leading elsewhere.

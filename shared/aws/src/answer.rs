@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_http::parse_http_date;
+use ossferry_http::{content_range, parse_http_date};
 
 use crate::error::{GET_OBJECT, HEAD_OBJECT, bad_answer, request_id};
 use crate::kind::S3Kind;
@@ -178,13 +178,6 @@ fn crc64_nvme(headers: &HeaderMap) -> Option<u64> {
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// First byte, last byte and the length of the whole, of `bytes 0-9/443`.
-fn content_range(text: &str) -> Option<(u64, u64, u64)> {
-    let (range, size) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
 }
 
 fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

@@ -11,7 +11,7 @@ use ossferry_core::ports::{ListRequest, ListStart, ListingOrder, Source};
 use scripted::{Reply, answer};
 
 fn page(keys: &[&str], truncated: bool) -> Reply {
-    let entries: String = keys
+    let entries: Vec<String> = keys
         .iter()
         .map(|key| {
             format!(
@@ -21,7 +21,8 @@ fn page(keys: &[&str], truncated: bool) -> Reply {
         })
         .collect();
     let text = format!(
-        "<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{entries}</ListBucketResult>"
+        "<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{}</ListBucketResult>",
+        entries.concat()
     );
     Reply::Answer(answer("200 OK", &[], text.as_bytes()))
 }

@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_http::parse_http_date;
+use ossferry_http::{content_range, parse_http_date};
 
 use crate::error::{GET_BLOB, GET_BLOB_PROPERTIES, bad_answer};
 
@@ -97,13 +97,6 @@ fn md5(headers: &HeaderMap) -> Option<[u8; 16]> {
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, &CONTENT_LENGTH)?.trim().parse().ok()
-}
-
-/// First byte, last byte and the length of the whole, of `bytes 0-9/443`.
-fn content_range(spelled: &str) -> Option<(u64, u64, u64)> {
-    let (range, size) = spelled.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -24,5 +24,5 @@ pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
 pub use listed_keys::{BrokenEscape, ListedKeys};
 pub use pace::{Pace, PaceOptions, Permit};
 pub use refreshed::{FetchCredentials, Fetched, RefreshedCredentials};
-pub use response::LaneResponse;
+pub use response::{LaneResponse, content_range};
 pub use retry::{RetryPolicy, asked_pause, retry, retry_while};

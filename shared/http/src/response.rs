@@ -103,6 +103,13 @@ impl LaneResponse {
     }
 }
 
+/// First byte, last byte and the length of the whole, of a `Content-Range` as in `bytes 0-9/443`.
+pub fn content_range(spelled: &str) -> Option<(u64, u64, u64)> {
+    let (range, size) = spelled.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
+}
+
 struct ResponseStream {
     operation: &'static str,
     incoming: Incoming,

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::object::{ByteRange, Digests, ObjectHeaders, ObjectInfo};
 use ossferry_core::time::Timestamp;
-use ossferry_http::{LaneResponse, asked_pause};
+use ossferry_http::{LaneResponse, asked_pause, content_range};
 
 use crate::pin::{State, last_modified};
 
@@ -73,13 +73,7 @@ pub(crate) fn check_range(
         return Err(useless(operation, what));
     }
     let spelled = response.header(CONTENT_RANGE.as_str()).unwrap_or_default();
-    let bounds = || {
-        let (range, size) = spelled.trim().strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-        Some((first, last, size.parse::<u64>().ok()?))
-    };
-    match bounds() {
+    match content_range(spelled) {
         Some((first, last, size)) if (first, last) == (range.start, range.last()) => Ok(size),
         _ => {
             let asked = format!("{}-{}", range.start, range.last());

@@ -29,7 +29,7 @@ async fn a_wrong_job_file_is_named_by_line_and_remedy() {
         ("[limits]\n", "[limits]\npart_bytes = \"16 MiB\"\n", "16 MiB", "part_bytes"),
         ("[limits]\n", "[limits]\npart_bytes = 5\n", "part_bytes = 5", "part_bytes"),
         ("[limits]\n", "[limits]\nworkers = 0\n", "workers = 0", "workers"),
-        ("kind = \"oss\"", "kind = \"azure\"", "azure", "s3-compatible"),
+        ("kind = \"oss\"", "kind = \"ftp\"", "ftp", "s3-compatible"),
         (
             "access_key = \"OSS_ACCESS_KEY_ID\", secret_key = \"OSS_ACCESS_KEY_SECRET\"",
             "access_key = \"LTAI5tAbCdEfGhIjKlMnOpQr\", secret_key = \"s3cr3t-v4lue-of-a-key\"",

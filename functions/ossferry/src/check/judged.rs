@@ -6,7 +6,7 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{Job, SourceSpec, StoreKind};
 use ossferry_core::key::Key;
 use ossferry_core::layout::OBJECT_BYTES_MAX;
-use ossferry_core::object::Entry;
+use ossferry_core::object::{ETag, Entry};
 use ossferry_core::ports::{ListingOrder, Page};
 use ossferry_core::time::Timestamp;
 
@@ -199,7 +199,7 @@ pub(super) fn keys(job: &Job, entries: &[Entry]) -> Vec<String> {
 /// What the servers of a list of URLs did not give of the keys of a page.
 pub(super) fn answers(entries: &[Entry]) -> Vec<String> {
     let silent = |entry: &&Entry| entry.etag.is_none();
-    let unpinned = |entry: &&Entry| entry.etag.as_ref().is_some_and(|etag| etag.is_size_alone());
+    let unpinned = |entry: &&Entry| entry.etag.as_ref().is_some_and(ETag::is_size_alone);
     let told = |what, chosen: Vec<&Entry>| {
         let examples = chosen.iter().map(|entry| short(&entry.key));
         (!chosen.is_empty()).then(|| sentence(chosen.len(), what, examples))
@@ -233,7 +233,6 @@ fn short(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use ossferry_core::job::Overwrite;
-    use ossferry_core::object::ETag;
 
     use super::*;
 

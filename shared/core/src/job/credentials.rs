@@ -1,9 +1,72 @@
-//! Reads where a secret is found.
+//! Where a secret is found, and how the job file says it.
+
+use serde::{Deserialize, Serialize};
 
 use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
-use super::{Credentials, StoreKind, secrets};
+use super::{StoreKind, secrets};
+
+/// Where a secret is found. Never the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum Credentials {
+    /// In environment variables of these names.
+    Env {
+        /// Holds the access key id.
+        access_key: String,
+        /// Holds the secret.
+        secret_key: String,
+        /// Holds the session token, where there is one.
+        token: Option<String>,
+    },
+    /// In a profile of the AWS files.
+    AwsProfile {
+        /// Its name.
+        profile: String,
+    },
+    /// Where AWS's own tools look: environment, files, container, instance.
+    AwsDefault,
+    /// In a secret of AWS Secrets Manager, as the JSON object
+    /// `{"access_key": …, "secret_key": …, "token": …}`, the last of which may be absent.
+    AwsSecret {
+        /// Its name, or its ARN.
+        id: String,
+    },
+    /// In a parameter of AWS Systems Manager, as the same JSON object.
+    AwsParameter {
+        /// Its name, or its ARN.
+        name: String,
+    },
+    /// Nowhere: a role of Alibaba Cloud that trusts tokens which AWS signs for our own role.
+    AlibabaOidc {
+        /// `acs:ram::ACCOUNT:role/NAME`.
+        role: String,
+        /// `acs:ram::ACCOUNT:oidc-provider/NAME`.
+        provider: String,
+        /// For whom the token is, as the provider lists it.
+        audience: String,
+    },
+    /// The role of the function that asks, where Function Compute runs it.
+    Fc,
+    /// In a secret of Alibaba Cloud's Key Management Service, read by the role of the function that asks.
+    AliyunSecret {
+        /// Its name.
+        name: String,
+    },
+    /// In an environment variable of this name: the key of a storage account of Azure.
+    AzureKey {
+        /// Holds the key, in base64 as Azure shows it.
+        key: String,
+    },
+    /// In an environment variable of this name: a shared access signature of Azure.
+    AzureSas {
+        /// Holds the token, with or without the question mark before it.
+        token: String,
+    },
+    /// Nowhere: requests are not signed.
+    Anonymous,
+}
 
 /// A form of credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
