@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ossferry_core::crc::crc64_ecma;
 use ossferry_core::error::ErrorKind;
 use ossferry_core::object::Digests;
 use ossferry_core::outcome::Outcome;
@@ -10,8 +11,14 @@ use ossferry_ledger::lists::{Action, Audited, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::TaskState;
 
 use crate::bench::{Bench, created, planned, replacing};
-use crate::scripted_source::Opens;
+use crate::scripted_source::{Opens, SourceObject};
 use crate::scripted_target::Goes;
+
+/// An object of which the source's server gives the CRC that the target's gives too.
+fn put(bench: &Bench, bytes: &'static str) -> SourceObject {
+    let crc64_ecma = Some(crc64_ecma(bytes.as_bytes()));
+    bench.source.put_with("a", bytes.into(), Digests { crc64_ecma, ..Digests::default() })
+}
 
 /// Audits one object and returns what was recorded of it.
 async fn finding(bench: &Bench, object: PlannedObject, audited: Audited) -> ObjectResult {
@@ -38,7 +45,7 @@ async fn both_ends_are_asked_and_compared() {
         (None, (Outcome::Missing, None)),
     ] {
         let bench = Bench::new().await;
-        let source = bench.source.put("a", "text");
+        let source = put(&bench, "text");
         let etag = at_target.map(|bytes| bench.target.write("to/a", bytes));
         let object = match &etag {
             Some(etag) => replacing("a", &source, etag),
@@ -105,14 +112,14 @@ async fn bytes_are_read_again_where_that_was_wanted_and_may_tell() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_again_is_compared_as_far_as_answers_tell_and_that_is_said() {
     let bench = Bench::new().await;
-    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    let object = replacing("a", &put(&bench, "x"), &bench.target.write("to/a", "x"));
     bench.source.always("a", Opens::Fails(ErrorKind::Archived));
     let result = finding(&bench, object, Audited::Bytes).await;
     assert_eq!(found(&result), (Some(Outcome::Equal), Some(Grade::A)));
     assert!(result.reason.unwrap().contains("must be restored first"));
 
     let bench = Bench::new().await;
-    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    let object = replacing("a", &put(&bench, "x"), &bench.target.write("to/a", "x"));
     bench.source.always("a", Opens::Fails(ErrorKind::PreconditionFailed));
     let result = finding(&bench, object, Audited::Bytes).await;
     assert_eq!(result.outcome, Some(Outcome::Changed), "{result:?}");
@@ -121,7 +128,7 @@ async fn what_cannot_be_read_again_is_compared_as_far_as_answers_tell_and_that_i
 #[tokio::test(start_paused = true)]
 async fn an_error_that_may_pass_is_no_finding() {
     let bench = Bench::new().await;
-    let object = replacing("a", &bench.source.put("a", "x"), &bench.target.write("to/a", "x"));
+    let object = replacing("a", &put(&bench, "x"), &bench.target.write("to/a", "x"));
     bench.source.script("a", [Opens::Breaks(ErrorKind::Connection), Opens::OfAnotherSize]);
     bench.target.script("HeadObject", [Goes::Fails(ErrorKind::Throttled)]);
     let result = finding(&bench, object, Audited::Bytes).await;
