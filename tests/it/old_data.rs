@@ -263,6 +263,7 @@ fn task_row() -> TaskRow {
         sum: sum(),
         attempts: 3,
         fruitless: 1,
+        restoring: 0,
         lease: lease(),
         result_fences: vec![2, 3],
         in_work: Some(1),

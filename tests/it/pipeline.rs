@@ -4,6 +4,7 @@ mod audit;
 mod folder;
 mod order;
 mod oss;
+mod restoring;
 mod seaweed;
 
 use std::collections::BTreeMap;

@@ -46,6 +46,7 @@ pub async fn inspect(
         reason: None,
         serial: false,
         source_is_s3: false,
+        restoring: status.restoring,
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: 0.0,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ossferry_core::error::PortError;
+use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::ports::{
     ListRequest, ListStart, ListedPart, ListedUpload, ObjectBody, OpenObject, Page, PutAnswer,
-    PutOptions, Source, SourceProfile, Target, TargetProfile, UploadedPart,
+    PutOptions, Restoration, Source, SourceProfile, Target, TargetProfile, UploadedPart,
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
@@ -93,6 +94,15 @@ impl Source for SmallPages {
         range: Option<ByteRange>,
     ) -> Result<OpenObject, PortError> {
         self.inner.open(key, pin, range).await
+    }
+
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        self.inner.restore(key, wanted, storage_class).await
     }
 }
 

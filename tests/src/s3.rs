@@ -192,6 +192,7 @@ impl S3Bucket {
             lists_by_bytes: false,
             etag_is_md5: true,
             credentials: Place::Anonymous,
+            restore: None,
         }
     }
 

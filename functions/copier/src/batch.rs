@@ -6,7 +6,7 @@ use ossferry_core::outcome::Outcome;
 use ossferry_ledger::ids::TaskRef;
 use ossferry_ledger::lists::{Action, Audited, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{PassKind, TaskState};
-use ossferry_ledger::{ClaimedTask, Handled, TaskClaim};
+use ossferry_ledger::{ClaimedTask, Handled, Rest, TaskClaim};
 use tokio::time::timeout_at;
 
 use crate::audit::audit_object;
@@ -56,6 +56,8 @@ struct Outcomes {
     back: Vec<(u32, Trouble)>,
     /// Objects that were cut off when the time was up.
     cut_off: Vec<u32>,
+    /// Objects that the source restores, and for how long they are left alone.
+    restoring: Vec<Duration>,
     /// A refusal that concerns every object.
     stop: Option<Trouble>,
 }
@@ -65,6 +67,7 @@ impl Outcomes {
         match ended {
             Some(Ended::Result(result)) => self.results.push(result),
             Some(Ended::Back(trouble)) => self.back.push((index, trouble)),
+            Some(Ended::Restoring(pause)) => self.restoring.push(pause),
             Some(Ended::Stop(trouble)) => self.stop = Some(trouble),
             None => self.cut_off.push(index),
         }
@@ -73,7 +76,7 @@ impl Outcomes {
 
     /// After many claims in a row that moved nothing, what would go back has failed.
     fn lose_patience(&mut self) {
-        if !self.results.is_empty() {
+        if !self.results.is_empty() || !self.restoring.is_empty() {
             return;
         }
         for (index, trouble) in std::mem::take(&mut self.back) {
@@ -191,18 +194,22 @@ async fn record(
     claimed: &ClaimedTask,
     outcomes: Outcomes,
 ) -> Result<Handled, CopyError> {
-    let Outcomes { mut results, back, .. } = outcomes;
+    let Outcomes { mut results, back, restoring, .. } = outcomes;
+    let has_cut_off = results.len() + back.len() + restoring.len() < claimed.rest.len();
     results.sort_unstable_by_key(|result| result.index);
     let fruitless = if results.is_empty() { claimed.row.fruitless } else { 0 };
+    // What only met trouble is not kept waiting for a restoration.
     let retry_after = back
         .iter()
         .map(|(_, trouble)| Session::hand_back_pause(fruitless, trouble))
         .max()
+        .or_else(|| restoring.iter().copied().max().filter(|_| !has_cut_off))
         .unwrap_or(Duration::ZERO)
         .max(session.doubt_pause());
+    let rest = Rest { retry_after, restoring: restoring.len() as u64 };
     let requests = session.take_requests();
     let ledger = &session.ledger;
-    let state = ledger.record_task(claimed, &results, requests, retry_after, work.window()).await?;
+    let state = ledger.record_task(claimed, &results, requests, rest, work.window()).await?;
     let left = claimed.rest.len() - results.len();
     let task = &claimed.task;
     if state == TaskState::Planned {

@@ -1,5 +1,7 @@
 //! One whole object: one GET to one PUT, and what becomes of it when something goes wrong.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
@@ -8,7 +10,7 @@ use ossferry_core::job::{Encryption, Overwrite};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
-use ossferry_core::ports::{ObjectBody, OpenObject};
+use ossferry_core::ports::{ObjectBody, OpenObject, Restoration};
 use ossferry_core::proof::{Held, Streamed, Verified, check};
 use ossferry_ledger::lists::{ObjectResult, PlannedObject};
 
@@ -32,6 +34,8 @@ pub(crate) enum Ended {
     Back(Trouble),
     /// With a refusal that concerns every object.
     Stop(Trouble),
+    /// Not before the source has restored it: it is left alone for so long.
+    Restoring(Duration),
 }
 
 /// Attempts that failed, by why.
@@ -148,6 +152,7 @@ impl ObjectCopy<'_> {
 
     async fn react(&mut self, trouble: Trouble) -> Option<Ended> {
         match reaction(&trouble) {
+            Reaction::Record(Outcome::Archived) => Some(self.restore(&trouble).await),
             Reaction::Record(outcome) => Some(self.plain(outcome, trouble.to_string())),
             Reaction::StopPass => Some(Ended::Stop(trouble)),
             Reaction::Back => Some(Ended::Back(trouble)),
@@ -181,6 +186,28 @@ impl ObjectCopy<'_> {
                     return Some(Ended::Back(trouble));
                 }
                 self.wait(self.tries.transient, trouble).await
+            }
+        }
+    }
+
+    /// The object is archived: asks for it where the job file wants that.
+    async fn restore(&self, trouble: &Trouble) -> Ended {
+        let Some(wanted) = self.work.job.source.restore() else {
+            return self.plain(Outcome::Archived, trouble.to_string());
+        };
+        let class = self.object.storage_class.as_deref();
+        match self.session.source.restore(&self.object.key, wanted, class).await {
+            // Also where it has just become readable: the next claim reads it.
+            Ok(Restoration::Ongoing | Restoration::Readable) => {
+                Ended::Restoring(wanted.tier.pause())
+            }
+            Err(error) => {
+                let trouble = Trouble::source(error);
+                match reaction(&trouble) {
+                    Reaction::StopPass => Ended::Stop(trouble),
+                    Reaction::Again | Reaction::Back => Ended::Back(trouble),
+                    _ => self.plain(Outcome::Archived, trouble.to_string()),
+                }
             }
         }
     }

@@ -331,6 +331,7 @@ mod tests {
             slices_unwalked,
             tasks_copying: 1,
             tasks_ended: 2,
+            restoring: 0,
         };
         for (status, is_unplanned, want) in [
             (status(3, 2), true, "start ossferry plan"),

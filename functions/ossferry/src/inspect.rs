@@ -221,6 +221,7 @@ mod tests {
             sum,
             attempts: 2,
             fruitless: 0,
+            restoring: 0,
             lease: Lease::default(),
             result_fences: vec![1],
             in_work: None,

@@ -25,6 +25,7 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
         reason: row.reason.clone(),
         serial: is_serial(&row.definition),
         source_is_s3: is_s3(&row.definition),
+        restoring: status.restoring,
         slices: status.totals.slices,
         tasks: status.totals.tasks,
         seconds: row.ended.unwrap_or(now).since(row.began).as_secs_f64(),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::job::RestoreSpec;
 use ossferry_core::meter::{Meter, Requests};
-use ossferry_core::object::ObjectInfo;
+use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
-use ossferry_core::ports::{Source, Target};
+use ossferry_core::ports::{Restoration, Source, Target};
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
@@ -231,6 +232,10 @@ impl Planner {
             let reason = "the source gives no ETag to pin the object by";
             return Err(Unopened::Ended((Outcome::Failed, reason.to_owned())));
         };
+        if let Some(wanted) = plan.job.source.restore() {
+            let pin = Pin { etag: pinned_etag.clone() };
+            be_readable(source.as_ref(), &planned, &pin, wanted).await?;
+        }
         let layout = layout_of(info.size, &plan.job.limits).map_err(Unopened::Ended)?;
         let carried = options_of(&plan.job, plan.context.comparable, &planned, &info);
         let begun = target.initiate_upload(&target_key, &carried.options).await;
@@ -294,6 +299,40 @@ impl Planner {
         tracing::error!(%task, reason, "pass stopped");
         self.ledger.end_pass(task.pass(), PassState::Stopped, Some(reason)).await?;
         Ok(Handled::Done)
+    }
+}
+
+/// Reads the first byte of an object whose class may be an archive's, and asks for it to be restored where
+/// that is refused. Nothing is begun at the target before it can be read.
+async fn be_readable(
+    source: &dyn Source,
+    planned: &PlannedObject,
+    pin: &Pin,
+    wanted: &RestoreSpec,
+) -> Result<(), Unopened> {
+    if planned.storage_class.is_none() {
+        return Ok(());
+    }
+    let first = ByteRange { start: 0, bytes: 1 };
+    match source.open(&planned.key, pin, Some(first)).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind == ErrorKind::Archived => {}
+        Err(error) if error.kind == ErrorKind::PreconditionFailed => {
+            return Err(Unopened::Later(error.concluding(Conclusion::NotDone)));
+        }
+        Err(error) => return Err(Unopened::of("source", error)),
+    }
+    let class = planned.storage_class.as_deref();
+    match source.restore(&planned.key, wanted, class).await {
+        Ok(Restoration::Readable) => Ok(()),
+        Ok(Restoration::Ongoing) => {
+            let waits = PortError::new(ErrorKind::Restoring, "restore: it is being restored");
+            let retry_after = Some(wanted.tier.pause());
+            Err(Unopened::Later(PortError { retry_after, ..waits }))
+        }
+        Err(error) if error.is_transient() => Err(Unopened::of("source", error)),
+        Err(error) if error.kind.concerns_every_object() => Err(Unopened::of("source", error)),
+        Err(error) => Err(Unopened::Ended((Outcome::Archived, format!("source: {error}")))),
     }
 }
 

@@ -103,6 +103,7 @@ impl Planner {
                 && !is_kms,
             source_reports_crc64_ecma: matches!(source.kind, "cos" | "oss"),
             t2: row.t2,
+            restores: job.source.restore().is_some(),
         }
     }
 }

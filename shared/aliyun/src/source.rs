@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use ossferry_core::error::PortError;
+use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
-use ossferry_core::ports::{ListRequest, ListingOrder, OpenObject, Page, Source, SourceProfile};
+use ossferry_core::ports::{
+    ListRequest, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
+};
 use ossferry_core::time::Timestamp;
 
 use crate::oss::{OssClient, PAGE_KEYS_MAX};
@@ -66,5 +69,14 @@ impl Source for OssSource {
         range: Option<ByteRange>,
     ) -> Result<OpenObject, PortError> {
         self.client.get_object(key, pin, range).await
+    }
+
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        self.client.restore_object(key, wanted, storage_class).await
     }
 }

@@ -38,6 +38,7 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
         | "UnavailableForLegalReasons" => ErrorKind::AccountRefused,
         "PreconditionFailed" | "InvalidRange" => ErrorKind::PreconditionFailed,
         "InvalidObjectState" => ErrorKind::Archived,
+        "RestoreAlreadyInProgress" => ErrorKind::Restoring,
         "BandwidthLimitExceeded"
         | "RequestLimitExceeded"
         | "RequestRateTooHigh"
@@ -123,7 +124,9 @@ pub(crate) fn refusal(
 ) -> PortError {
     let mut kind = classify(status, body.code.as_deref());
     // A listing has no key that could be missing.
-    if kind == ErrorKind::NoSuchKey && operation != GET_OBJECT && operation != HEAD_OBJECT {
+    if kind == ErrorKind::NoSuchKey
+        && ![GET_OBJECT, HEAD_OBJECT, RESTORE_OBJECT].contains(&operation)
+    {
         kind = ErrorKind::NoSuchBucket;
     }
     let mut message = match &body.code {
@@ -168,6 +171,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Operations, as the services and the meter name them.
 pub(crate) const GET_OBJECT: &str = "GetObject";
 pub(crate) const HEAD_OBJECT: &str = "HeadObject";
+pub(crate) const RESTORE_OBJECT: &str = "RestoreObject";
 pub(crate) const HEAD_BUCKET: &str = "HeadBucket";
 pub(crate) const LIST_OBJECTS: &str = "ListObjects";
 pub(crate) const LIST_OBJECTS_V2: &str = "ListObjectsV2";
@@ -185,6 +189,7 @@ mod tests {
             (403, Some("AccessDenied"), ErrorKind::AccessDenied),
             (403, None, ErrorKind::AccessDenied),
             (403, Some("InvalidObjectState"), ErrorKind::Archived),
+            (409, Some("RestoreAlreadyInProgress"), ErrorKind::Restoring),
             (403, Some("InvalidAccessKeyId"), ErrorKind::AccountRefused),
             (403, Some("SignatureDoesNotMatch"), ErrorKind::AccountRefused),
             (400, Some("ExpiredToken"), ErrorKind::AccountRefused),

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{IF_MATCH, RANGE};
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::{Addressing, BucketSource};
+use ossferry_core::job::{Addressing, BucketSource, RestoreSpec};
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
-use ossferry_core::ports::{ListRequest, ListingOrder, OpenObject, Page, Source, SourceProfile};
+use ossferry_core::ports::{
+    ListRequest, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
+};
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{CredentialsProvider, Lane, RetryPolicy, retry};
 
 use crate::answer::Reader;
-use crate::error::{GET_OBJECT, HEAD_BUCKET, HEAD_OBJECT, bad_answer};
+use crate::error::{GET_OBJECT, HEAD_BUCKET, HEAD_OBJECT, RESTORE_OBJECT, bad_answer};
 use crate::kind::S3Kind;
 use crate::list::{ListVersion, Listing, PAGE_BYTES_MAX, PAGE_KEYS_MAX};
 use crate::list_xml::read_list_answer;
@@ -157,6 +160,7 @@ impl Source for S3Source {
             key: None,
             query: "",
             headers: &[],
+            body: Bytes::new(),
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || self.wire.time(&ask, &self.meter, &mended)).await
@@ -173,7 +177,8 @@ impl Source for S3Source {
             }
             _ => &[],
         };
-        let ask = Ask { operation, method: Method::GET, key: None, query: &query, headers };
+        let (method, body) = (Method::GET, Bytes::new());
+        let ask = Ask { operation, method, key: None, query: &query, headers, body };
         let mended = Mended::default();
         let answer = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter, &mended).await?;
@@ -198,6 +203,7 @@ impl Source for S3Source {
             key: Some(key),
             query: "",
             headers,
+            body: Bytes::new(),
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
@@ -228,6 +234,7 @@ impl Source for S3Source {
             key: Some(key),
             query: "",
             headers: &headers,
+            body: Bytes::new(),
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
@@ -240,6 +247,36 @@ impl Source for S3Source {
             Ok(OpenObject { info, body: response.into_object_body(bytes) })
         })
         .await
+    }
+
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        let key = named(key, RESTORE_OBJECT)?;
+        let parameters = match self.options.kind {
+            S3Kind::Cos => "CASJobParameters",
+            S3Kind::S3 | S3Kind::Compatible => "GlacierJobParameters",
+        };
+        // Every archived class of these stores knows tiers.
+        let _ = storage_class;
+        let ask = Ask {
+            operation: RESTORE_OBJECT,
+            method: Method::POST,
+            key: Some(key),
+            query: "restore=",
+            headers: &[],
+            body: Bytes::from(wanted.document(Some(parameters))),
+        };
+        let mended = Mended::default();
+        match retry(&self.wire.retry, || self.wire.send(&ask, &self.meter, &mended)).await {
+            Ok(response) if response.status == StatusCode::OK => Ok(Restoration::Readable),
+            Ok(_) => Ok(Restoration::Ongoing),
+            Err(error) if error.kind == ErrorKind::Restoring => Ok(Restoration::Ongoing),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
@@ -43,7 +44,7 @@ pub(crate) struct Wire {
 pub(crate) struct Ask<'a> {
     /// As the service and the meter name it.
     pub(crate) operation: &'static str,
-    /// GET or HEAD.
+    /// GET, HEAD, or POST to restore.
     pub(crate) method: Method,
     /// Of the bucket itself where `None`.
     pub(crate) key: Option<&'a Key>,
@@ -51,6 +52,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: &'a str,
     /// All of them are signed.
     pub(crate) headers: &'a [(HeaderName, String)],
+    /// A document, or nothing.
+    pub(crate) body: Bytes,
 }
 
 /// Bad answers to one call, after which it is the store that is bad and not the day.
@@ -162,7 +165,11 @@ impl Wire {
             endpoint: &self.place.endpoint,
             path_and_query,
             headers,
-            body: LaneBody::Empty,
+            body: if ask.body.is_empty() {
+                LaneBody::Empty
+            } else {
+                LaneBody::Bytes(ask.body.clone())
+            },
         };
         Ok((self.lane.send_admitted(permit, request, meter).await?, signed))
     }

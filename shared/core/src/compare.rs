@@ -37,6 +37,8 @@ pub struct Context {
     pub source_reports_crc64_ecma: bool,
     /// T2: the target's own clock when the application was switched.
     pub t2: Option<Timestamp>,
+    /// Whether archived objects are restored, so that they are to be copied like others.
+    pub restores: bool,
 }
 
 /// What the ledger knows of one key.
@@ -112,7 +114,7 @@ pub fn decide(
         Some(Overwrite::Never) if judged == Content::Equal => return Verdict::SkipEqual,
         Some(Overwrite::Never) => return Verdict::SkipExists,
         Some(Overwrite::Always) if !may_be_kept => {
-            return replace(past, entry, target.etag.as_ref());
+            return replace(context, past, entry, target.etag.as_ref());
         }
         Some(Overwrite::SizeAndTime) if !past.is_outstanding && judged != Content::Equal => {
             let dates = target.last_modified.zip(entry.last_modified);
@@ -129,7 +131,7 @@ pub fn decide(
         Content::Unclear | Content::Doubtful => Verdict::NeedHead,
         // Only a HEAD shows whether the mirror rule fetched it.
         Content::Different if may_be_kept => Verdict::NeedHead,
-        Content::Different => replace(past, entry, target.etag.as_ref()),
+        Content::Different => replace(context, past, entry, target.etag.as_ref()),
     }
 }
 
@@ -165,7 +167,7 @@ pub fn decide_after_head(
             }
         }
     }
-    replace(past, entry, info.etag.as_ref())
+    replace(context, past, entry, info.etag.as_ref())
 }
 
 /// Whether the object carries the mark of a copy of ours. After T2 every copy does, so that one can be
@@ -291,24 +293,26 @@ fn missing(context: &Context, past: Past, entry: &Entry) -> Verdict {
         _ => {}
     }
     let forbid_overwrite = context.t2.is_some() || context.policy == Some(Overwrite::Never);
-    copy(past, entry, None, forbid_overwrite)
+    copy(context, past, entry, None, forbid_overwrite)
 }
 
 // An answer of OSS always has an ETag; the empty one equals none, so that the copier looks again.
-fn replace(past: Past, entry: &Entry, target: Option<&ETag>) -> Verdict {
-    copy(past, entry, Some(target.cloned().unwrap_or_else(|| ETag::new(""))), false)
+fn replace(context: &Context, past: Past, entry: &Entry, target: Option<&ETag>) -> Verdict {
+    let target = target.cloned().unwrap_or_else(|| ETag::new(""));
+    copy(context, past, entry, Some(target), false)
 }
 
 // An archived object matters only once it would have to be read: one that was copied before it sank
 // into its archive is still equal. Stores list the class of the archive after a restoration too: of a
 // key that an earlier pass left undone only a GET tells whether it was restored since.
 fn copy(
+    context: &Context,
     past: Past,
     entry: &Entry,
     expected_target: Option<ETag>,
     forbid_overwrite: bool,
 ) -> Verdict {
-    if entry.archived && !past.is_outstanding {
+    if entry.archived && !past.is_outstanding && !context.restores {
         let reason = "the source's storage class must be restored before it can be read";
         return Verdict::Record(Outcome::Archived, reason);
     }

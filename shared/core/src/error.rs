@@ -31,6 +31,8 @@ pub enum ErrorKind {
     PreconditionFailed,
     /// The object is archived and must be restored before it can be read.
     Archived,
+    /// The object is archived, and being restored since somebody asked for it (409).
+    Restoring,
     /// The object exists and the request forbade overwriting it (409).
     AlreadyExists,
     /// The store cannot hold this key or this size.
@@ -74,6 +76,7 @@ impl ErrorKind {
             | Self::AccountRefused
             | Self::PreconditionFailed
             | Self::Archived
+            | Self::Restoring
             | Self::AlreadyExists
             | Self::Unsupported
             | Self::InvalidPart

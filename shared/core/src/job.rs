@@ -8,6 +8,7 @@ mod filter;
 mod identity;
 mod mistakes;
 mod parse;
+mod restoring;
 mod secrets;
 mod section;
 mod state;
@@ -26,6 +27,7 @@ use crate::time::Timestamp;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
+pub use restoring::{RestoreSpec, RestoreTier};
 
 /// One migration: source, target, filters, policy, limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,14 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => &bucket.prefix,
             Self::Folder(folder) => &folder.prefix,
+        }
+    }
+
+    /// What is asked for of archived objects; where `None` they are left to whoever restores them.
+    pub fn restore(&self) -> Option<&RestoreSpec> {
+        match self {
+            Self::Bucket(bucket) => bucket.restore.as_ref(),
+            Self::Folder(_) => None,
         }
     }
 
@@ -144,6 +154,9 @@ pub struct BucketSource {
     pub etag_is_md5: bool,
     /// Where the secret is found.
     pub credentials: Credentials,
+    /// What is asked for of archived objects: the one request that is no reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreSpec>,
 }
 
 impl BucketSource {

@@ -35,7 +35,6 @@ pub enum BadListing {
 
 /// What the join can do now.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 pub enum JoinStep {
     /// The next entry of the source, and what the target holds under its key.
     Pair {

@@ -83,13 +83,10 @@ impl Outcome {
 
     /// Whether the next pass has to look at the key again without trusting dates.
     pub fn is_outstanding(self) -> bool {
-        match self {
-            Self::Deferred | Self::Archived | Self::Failed | Self::NotAttempted => true,
-            // What an audit found is for the next pass to mend, whatever the source's date says.
-            Self::Missing | Self::Different | Self::Changed => true,
-            Self::Copied | Self::Unchanged | Self::Kept | Self::Gone | Self::Unsupported => false,
-            Self::Equal | Self::NewerAtTarget | Self::ExtraAtTarget => false,
-        }
+        // What an audit found is for the next pass to mend, whatever the source's date says.
+        let is_found = matches!(self, Self::Missing | Self::Different | Self::Changed);
+        is_found
+            || matches!(self, Self::Deferred | Self::Archived | Self::Failed | Self::NotAttempted)
     }
 
     /// Whether only an audit finds it.

@@ -66,6 +66,8 @@ pub struct PassFacts {
     pub serial: bool,
     /// Whether the source is Amazon's own S3, whose requests are priced like the host's.
     pub source_is_s3: bool,
+    /// Planned objects that wait for the source to restore them.
+    pub restoring: u64,
     /// Slices that it was walked in.
     pub slices: u64,
     /// Tasks that it was cut into.
@@ -102,6 +104,9 @@ pub struct Report {
     pub planned: u64,
     /// Planned, and without an outcome yet. Zero once the pass has ended.
     pub pending: u64,
+    /// Of those, objects that the source was asked to restore, and that are waited for.
+    #[serde(default)]
+    pub restoring: u64,
     /// Copied and proved.
     pub copied: u64,
     /// Found equal when its turn came.
@@ -224,6 +229,7 @@ impl Report {
             skipped_deleted: walked.skipped_deleted,
             planned: walked.planned,
             pending,
+            restoring: facts.restoring.min(pending),
             copied: sum.of(Outcome::Copied),
             unchanged: sum.of(Outcome::Unchanged),
             kept: sum.of(Outcome::Kept),

@@ -126,7 +126,7 @@ mod tests {
         };
         let mut totals = PassTotals { tasks, slices: 1, ..PassTotals::default() };
         totals.walked.planned_bytes = planned_bytes;
-        PassStatus { row, totals, slices_unwalked: 0, tasks_copying: 0, tasks_ended }
+        PassStatus { row, totals, slices_unwalked: 0, tasks_copying: 0, tasks_ended, restoring: 0 }
     }
 
     #[test]

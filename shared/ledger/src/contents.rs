@@ -30,6 +30,8 @@ pub struct PassStatus {
     pub tasks_copying: u64,
     /// Tasks that have ended.
     pub tasks_ended: u64,
+    /// Objects of batches that wait for the source to restore them.
+    pub restoring: u64,
 }
 
 /// A planned object and what became of it, if anything did.
@@ -97,6 +99,7 @@ impl Ledger {
             slices_unwalked: 0,
             tasks_copying: 0,
             tasks_ended: 0,
+            restoring: 0,
             row,
         };
         if let Some(totals) = &status.row.totals {
@@ -127,6 +130,7 @@ impl Ledger {
                     let tail = self.tasks(&id, slice.settled_seq + 1, told).await?;
                     for task in tail {
                         status.totals.sum.add(&task.sum);
+                        status.restoring += task.restoring;
                         status.tasks_copying += u64::from(task.state == TaskState::Copying);
                         status.tasks_ended += u64::from(task.state.is_final());
                     }

@@ -46,6 +46,21 @@ pub enum TaskClaim {
     Over,
 }
 
+/// What is handed back of a batch that was not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Rest {
+    /// Nobody takes it sooner.
+    pub retry_after: Duration,
+    /// How many of its objects the source restores meanwhile.
+    pub restoring: u64,
+}
+
+impl From<Duration> for Rest {
+    fn from(retry_after: Duration) -> Self {
+        Self { retry_after, restoring: 0 }
+    }
+}
+
 /// Sums results as they stand in a row.
 pub fn sum_of(results: &[ObjectResult]) -> Sum {
     let mut sum = Sum::default();
@@ -122,7 +137,7 @@ impl Ledger {
         claimed: &ClaimedTask,
         results: &[ObjectResult],
         requests: ossferry_core::meter::Requests,
-        retry_after: Duration,
+        rest: impl Into<Rest>,
         window: u64,
     ) -> Result<TaskState> {
         let mut sum = sum_of(results);
@@ -131,9 +146,14 @@ impl Ledger {
         let blob = encode_results_within(results, self.blob_bytes_max());
         self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
             .await?;
+        let Rest { retry_after, restoring } = rest.into();
         if results.len() < claimed.rest.len() {
             let due = self.now().plus(retry_after);
-            self.change(&task_row(task), |row: &TaskRow| row.hand_back(hold, &sum, due)).await?;
+            self.change(&task_row(task), |row: &TaskRow| match restoring {
+                0 => row.hand_back(hold, &sum, due),
+                _ => row.await_restoration(hold, &sum, due, restoring),
+            })
+            .await?;
             self.tell(&task.pass().job, Recorded::Objects(&sum));
             self.send(&[Message::Task(task.clone())], retry_after).await?;
             return Ok(TaskState::Planned);

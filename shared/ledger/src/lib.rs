@@ -31,7 +31,7 @@ mod walking;
 pub use beginning::{BeginPass, Begun};
 pub use contents::{ObjectRecord, PassStatus, TaskWalk};
 pub use copied::{CopiedBefore, EarlierCopy};
-pub use copying::{ClaimedTask, TaskClaim, sum_of};
+pub use copying::{ClaimedTask, Rest, TaskClaim, sum_of};
 pub use deploying::Deployed;
 pub use finishing::{Ending, check_tiling};
 pub use invocation::{Handled, Handler, HandlerError, Invocation, LEASE_MARGIN};

@@ -253,6 +253,7 @@ impl Shared {
             }
             (Op::GetObjectTagging, _) => tagging::get(call.call.bucket, &call.key),
             (Op::DeleteObjectTagging, _) => tagging::delete(call.call.bucket, &call.key),
+            (Op::RestoreObject, _) => call.restore(body).await,
             (Op::InitiateMultipartUpload, _) => call.initiate(request_id),
             (Op::UploadPart, _) => call.put_part(body).await,
             (Op::UploadPartCopy, Some(source)) => call.copy_part(source).await,

@@ -75,6 +75,10 @@ conditions! {
     INVALID_TAG BAD_REQUEST "InvalidTag" "0017-00000601" "The tag you provided is not a valid tag.";
     INVALID_TOKEN FORBIDDEN "InvalidSecurityToken" "0002-00000802"
         "The security token you provided is invalid.";
+    RESTORING CONFLICT "RestoreAlreadyInProgress" "0019-00000002"
+        "The restore operation is in progress.";
+    NOT_ARCHIVED BAD_REQUEST "OperationNotSupported" "0019-00000003"
+        "The object is of a class that is not archived.";
     MALFORMED_XML BAD_REQUEST "MalformedXML" "0016-00000401"
         "The XML you provided was not well-formed or did not validate against our published schema.";
     METHOD_NOT_ALLOWED METHOD_NOT_ALLOWED "MethodNotAllowed" "0017-00000002"

@@ -31,6 +31,7 @@ mod objects;
 mod operation;
 mod range;
 mod request;
+mod restore;
 mod server;
 mod storage;
 mod storage_class;

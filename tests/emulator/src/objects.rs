@@ -71,7 +71,7 @@ impl ObjectCall<'_> {
     pub(crate) fn get(&self) -> Result<Answer, Refusal> {
         let Self { call, key } = self;
         let object = call.bucket.object(key).ok_or(NO_SUCH_KEY)?;
-        if object.metadata.storage_class.is_archived() {
+        if !call.bucket.restorations.admit(key, &object, call.now()) {
             return Err(ARCHIVED.into());
         }
         if let Some(answer) = judge(&READ, call.headers, &object)? {

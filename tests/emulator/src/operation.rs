@@ -32,6 +32,7 @@ pub(crate) enum Operation {
     PutObjectTagging,
     GetObjectTagging,
     DeleteObjectTagging,
+    RestoreObject,
     InitiateMultipartUpload,
     UploadPart,
     UploadPartCopy,
@@ -150,6 +151,7 @@ fn object_operation(method: &Method, named: Option<&str>, copies: bool) -> Optio
         ("PUT", Some("tagging")) => Op::PutObjectTagging,
         ("GET", Some("tagging")) => Op::GetObjectTagging,
         ("DELETE", Some("tagging")) => Op::DeleteObjectTagging,
+        ("POST", Some("restore")) => Op::RestoreObject,
         ("POST", Some("uploads")) => Op::InitiateMultipartUpload,
         ("PUT", Some("uploadId")) if copies => Op::UploadPartCopy,
         ("PUT", Some("uploadId")) => Op::UploadPart,
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn operations_are_told_apart_and_unknown_ones_refused() {
-        let cases: [(&str, &str, Result<Operation, &str>); 20] = [
+        let cases: [(&str, &str, Result<Operation, &str>); 21] = [
             ("GET", "/", Ok(Op::ListBuckets)),
             ("PUT", "/", Err("MethodNotAllowed")),
             ("PUT", "/bucket/", Ok(Op::PutBucket)),
@@ -180,6 +182,7 @@ mod tests {
             ("PUT", "/bucket/k?acl", Err("NotImplemented")),
             ("PUT", "/bucket/k?symlink", Err("NotImplemented")),
             ("POST", "/bucket/k?append&position=0", Err("NotImplemented")),
+            ("POST", "/bucket/k?restore", Ok(Op::RestoreObject)),
             ("POST", "/bucket/k?uploads=", Ok(Op::InitiateMultipartUpload)),
             ("PUT", "/bucket/k?partNumber=1&uploadId=A", Ok(Op::UploadPart)),
             ("POST", "/bucket/k?uploadId=A", Ok(Op::CompleteMultipartUpload)),

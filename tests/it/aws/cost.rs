@@ -225,6 +225,7 @@ fn task(seq: u64) -> TaskRow {
         sum: if is_done { sum(1_000) } else { Sum::default() },
         attempts: 0,
         fruitless: 0,
+        restoring: 0,
         lease: Lease { fence: 4, owner: None, until: Timestamp(0) },
         result_fences: Vec::new(),
         in_work: None,

@@ -7,6 +7,7 @@ mod list;
 mod metadata;
 mod multipart;
 mod object;
+mod restore;
 pub mod sign;
 pub mod sign_v1;
 mod website;

@@ -281,6 +281,7 @@ fn promises_hold_for_every_combination() {
                 comparable: bit(1),
                 source_reports_crc64_ecma: false,
                 t2: bit(2).then_some(Timestamp(100)),
+                restores: false,
             };
             let copies = if bit(4) { Copies::Earlier } else { Copies::Never };
             let past = Past { is_outstanding: bit(3), copies };

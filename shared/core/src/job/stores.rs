@@ -5,7 +5,7 @@ use super::section::{Found, Section};
 use super::state::Host;
 use super::{
     Addressing, BucketSource, Encryption, FolderSource, SourceSpec, StoreKind, TargetSpec,
-    credentials, endpoint,
+    credentials, endpoint, restoring,
 };
 use crate::key::Key;
 
@@ -45,7 +45,7 @@ pub(super) fn source(
 }
 
 fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<FolderSource> {
-    const BUCKET_ONLY: [&str; 8] = [
+    const BUCKET_ONLY: [&str; 9] = [
         "endpoint",
         "region",
         "bucket",
@@ -54,6 +54,7 @@ fn folder(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<F
         "listing_order",
         "etag_is_md5",
         "credentials",
+        "restore",
     ];
     let path = section.required("path", "/data/photos", mistakes);
     let prefix = prefix(&mut section, mistakes);
@@ -91,6 +92,7 @@ fn bucket(
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
         elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
     }
+    let restore = restoring::read(section.section("restore", mistakes), mistakes);
     let below = section.section("credentials", mistakes);
     let credentials = credentials::read(below, Some(kind), host, mistakes);
     section.finish(&elsewhere, mistakes);
@@ -109,6 +111,7 @@ fn bucket(
         lists_by_bytes,
         etag_is_md5,
         credentials: credentials?,
+        restore,
     })
 }
 

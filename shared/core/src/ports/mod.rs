@@ -9,7 +9,8 @@ mod target;
 
 pub use queue::{Delivery, Outgoing, Queue, Receipt, Sent};
 pub use source::{
-    ListRequest, ListStart, ListingOrder, ObjectBody, OpenObject, Page, Source, SourceProfile,
+    ListRequest, ListStart, ListingOrder, ObjectBody, OpenObject, Page, Restoration, Source,
+    SourceProfile,
 };
 pub use table::{Condition, Row, RowPage, Table, Value, Written};
 pub use target::{

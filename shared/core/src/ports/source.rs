@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 
-use crate::error::PortError;
+use crate::error::{ErrorKind, PortError};
+use crate::job::RestoreSpec;
 use crate::key::Key;
 use crate::meter::Meter;
 use crate::object::{ByteRange, Entry, ObjectInfo, Pin};
@@ -80,7 +81,17 @@ pub struct OpenObject {
     pub body: ObjectBody,
 }
 
-/// Where objects come from. Nothing here writes or deletes.
+/// How far the restoration of an archived object is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restoration {
+    /// It was asked for now, or earlier, and takes its time.
+    Ongoing,
+    /// The object can be read.
+    Readable,
+}
+
+/// Where objects come from. Nothing here writes or deletes; one call asks for the restoration of an
+/// archived object, where the job file wants that.
 ///
 /// Every call may be repeated. Adapters retry transient errors within a budget of their own before
 /// they report them.
@@ -118,4 +129,19 @@ pub trait Source: Send + Sync {
         pin: &Pin,
         range: Option<ByteRange>,
     ) -> Result<OpenObject, PortError>;
+
+    /// Asks the store to restore an archived object. `storage_class` as listed, where it was. May be
+    /// repeated: a restoration that goes on is no error.
+    ///
+    /// Fails with `Unsupported` where the source has no archive.
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        let _ = (key, wanted, storage_class);
+        let message = format!("restore: {} has no archive", self.profile().kind);
+        Err(PortError::new(ErrorKind::Unsupported, message))
+    }
 }

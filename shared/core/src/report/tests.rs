@@ -10,6 +10,7 @@ fn facts(state: ReportState) -> PassFacts {
         reason: None,
         serial: false,
         source_is_s3: false,
+        restoring: 1,
         slices: 2,
         tasks: 3,
         seconds: 1.5,
@@ -64,6 +65,41 @@ fn a_broken_law_is_named() {
     assert_eq!(planned.check_law(), Err(LawBroken::Planned { planned: 6, accounted: 7 }));
     let proved = Report { proof: Proofs::default(), ..report };
     assert_eq!(proved.check_law(), Err(LawBroken::Proved { copied: 2, proved: 0 }));
+}
+
+#[test]
+fn what_waits_to_be_restored_is_told_while_the_pass_is_open() {
+    let (walked, sum) = sums();
+    let open = Report::new(facts(ReportState::Open), &walked, &sum);
+    assert_eq!((open.pending, open.restoring), (2, 1));
+    assert!(open.to_string().contains("      restoring                  1  "), "{open}");
+    assert_eq!(Report::new(facts(ReportState::Stopped), &walked, &sum).restoring, 0);
+}
+
+#[test]
+fn an_audit_answers_two_unless_everything_was_found_equal() {
+    let (walked, _) = sums();
+    let facts = PassFacts { kind: "audit".to_owned(), ..facts(ReportState::Finished) };
+    let mut sum = Sum::default();
+    for _ in 0..6 {
+        sum.count(Outcome::Equal, 7, Some(Grade::C));
+    }
+    let equal = Report::new(facts.clone(), &walked, &sum);
+    assert_eq!((equal.check_law(), equal.exit_status(), equal.unequal()), (Ok(()), 0, 0));
+    let text = equal.to_string();
+    for line in ["    equal                        6  ", "    different                    0  "] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(text.contains("read again                     6  42 B") && !text.contains("copied"));
+    for outcome in [Outcome::Missing, Outcome::ExtraAtTarget, Outcome::Changed, Outcome::Gone] {
+        let mut sum = sum.clone();
+        sum.count(outcome, 0, None);
+        let walked = Walked { listed: 11, planned: 7, ..walked.clone() };
+        let found = Report::new(facts.clone(), &walked, &sum);
+        assert_eq!((found.check_law(), found.exit_status()), (Ok(()), 2), "{outcome}");
+    }
+    let unproved = Report { proof: Proofs::default(), ..equal };
+    assert!(unproved.check_law().is_err(), "what is equal is known to be by something");
 }
 
 #[test]

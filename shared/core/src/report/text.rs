@@ -41,6 +41,10 @@ impl fmt::Display for Report {
         if self.pending > 0 {
             line(f, "  pending", self.pending, "no outcome yet")?;
         }
+        if self.restoring > 0 {
+            let note = "of them, asked for at the source and waited for";
+            line(f, "    restoring", self.restoring, note)?;
+        }
         if self.reread > 0 {
             line(f, "read again", self.reread, &bytes(self.bytes_reread))?;
         }

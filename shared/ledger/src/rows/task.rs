@@ -79,6 +79,9 @@ pub struct TaskRow {
     pub attempts: u64,
     /// Hand-backs in a row that recorded nothing.
     pub fruitless: u64,
+    /// Objects that waited for the source to restore them when the rest was last handed back.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub restoring: u64,
     /// Who works on it. The fence starts at its planner's.
     #[serde(with = "json_text")]
     pub lease: Lease,
@@ -107,6 +110,11 @@ pub struct TaskRow {
 }
 
 impl TypedRow for TaskRow {}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
 
 impl TaskRow {
     /// Takes a batch for one copier.
@@ -185,8 +193,24 @@ impl TaskRow {
         row.state = TaskState::Planned;
         row.attempts = 0;
         row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
+        row.restoring = 0;
         row.lease = self.lease.released_until(due);
         Ok(Change::Write(row, ()))
+    }
+
+    /// Hands back so many objects that the source restores, with the rest: that is no claim in vain.
+    pub fn await_restoration(
+        &self,
+        hold: &Hold,
+        sum: &Sum,
+        due: Timestamp,
+        restoring: u64,
+    ) -> Result<Change<Self, ()>, LeaseLost> {
+        let fruitless = if sum.objects() == 0 { self.fruitless } else { 0 };
+        Ok(match self.hand_back(hold, sum, due)? {
+            Change::Write(row, ()) => Change::Write(Self { fruitless, restoring, ..row }, ()),
+            Change::Keep(()) => Change::Keep(()),
+        })
     }
 
     /// Ends a batch: every object has an outcome, and `sum` is of those that this claim recorded.
@@ -270,6 +294,7 @@ impl TaskRow {
         let mut row = self.with_results(fence, sum);
         debug_assert_eq!(row.sum.objects(), row.objects, "planned = the sum of the outcomes");
         row.state = state;
+        row.restoring = 0;
         row.ended_at = Some(now);
         row.lease = self.lease.released();
         row

@@ -20,6 +20,8 @@ use bodies::{Bodies, Extent};
 use object::{Object, Part, Upload};
 use record::{IndexLog, Record};
 
+use crate::restore::Restorations;
+
 pub(crate) use read::byte_stream;
 pub(crate) use receive::{ReceiveError, Received, receive};
 
@@ -72,6 +74,8 @@ pub(crate) struct Bucket {
     pub(crate) created: Timestamp,
     /// Where its bodies are written.
     pub(crate) bodies: Bodies,
+    /// Archived objects that can be read, or soon can.
+    pub(crate) restorations: Restorations,
     folder: PathBuf,
     state: RwLock<State>,
 }
@@ -82,7 +86,8 @@ impl Bucket {
         let folder = root.join(name);
         let (created, bodies, state) = replay::open(&folder, now)?;
         let state = RwLock::new(state);
-        Ok(Self { name: name.to_owned(), created, bodies, folder, state })
+        let (name, restorations) = (name.to_owned(), Restorations::default());
+        Ok(Self { name, created, bodies, restorations, folder, state })
     }
 
     /// Whether `folder` holds a bucket.

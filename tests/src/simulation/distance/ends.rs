@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use ossferry_core::error::PortError;
+use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::ports::{
     ListRequest, ListedPart, ListedUpload, ObjectBody, OpenObject, Page, PutAnswer, PutOptions,
-    Source, SourceProfile, Target, TargetProfile, UploadedPart,
+    Restoration, Source, SourceProfile, Target, TargetProfile, UploadedPart,
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
@@ -76,6 +77,16 @@ impl Source for DistantSource {
             }
         });
         Ok(OpenObject { info, body: body.boxed() })
+    }
+
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        self.distance.note("restore", key);
+        self.distance.ask(self.inner.restore(key, wanted, storage_class)).await
     }
 }
 

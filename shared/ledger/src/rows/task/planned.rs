@@ -28,6 +28,7 @@ impl TaskRow {
             sum: Sum::default(),
             attempts: 0,
             fruitless: 0,
+            restoring: 0,
             lease: Lease { fence: hold.fence, ..Lease::default() },
             result_fences: Vec::new(),
             in_work: None,
