@@ -73,7 +73,7 @@ impl Cutover<'_> {
 
     async fn is_explained(
         &self,
-        copied: &CopiedBefore,
+        before: &CopiedBefore,
         record: &ObjectRecord,
     ) -> Result<bool, CommandError> {
         let outcome = record.result.as_ref().and_then(|result| result.outcome);
@@ -83,7 +83,7 @@ impl Cutover<'_> {
             // Copied once, and not there any more: the application deleted it.
             Some(Outcome::Missing | Outcome::Changed) => {
                 let key = &record.object.key;
-                let copies = self.kept().ledger.copies_of(copied, key).await?;
+                let copies = self.kept().ledger.copies_of(before, key).await?;
                 Ok(!copies.is_empty() && self.is_absent(key).await?)
             }
             _ => Ok(true),
