@@ -31,6 +31,9 @@ pub(crate) use aliyun::with_operators_role;
 pub(crate) trait CountedQueue: Queue {
     /// About how many messages wait to be received.
     async fn message_count(&self) -> Result<u64, PortError>;
+
+    /// The same, with those that somebody holds and those that are delayed.
+    async fn backlog(&self) -> Result<u64, PortError>;
 }
 
 #[async_trait]
@@ -38,12 +41,20 @@ impl CountedQueue for SqsQueue {
     async fn message_count(&self) -> Result<u64, PortError> {
         Self::message_count(self).await
     }
+
+    async fn backlog(&self) -> Result<u64, PortError> {
+        Self::backlog(self).await
+    }
 }
 
 #[async_trait]
 impl CountedQueue for SmqQueue {
     async fn message_count(&self) -> Result<u64, PortError> {
         Self::message_count(self).await
+    }
+
+    async fn backlog(&self) -> Result<u64, PortError> {
+        Self::backlog(self).await
     }
 }
 
@@ -181,7 +192,7 @@ impl Stack {
     /// seconds old.
     pub(crate) async fn has_messages(&self) -> Result<bool, CommandError> {
         for queue in &self.queues {
-            if queue.live.backlog().await.map_err(CommandError::Aws)? > 0 {
+            if queue.live.backlog().await.map_err(CommandError::Cloud)? > 0 {
                 return Ok(true);
             }
         }

@@ -39,7 +39,7 @@ pub(crate) async fn show_as_ossimport(
     let job = read_job(job_file)?;
     let (kept, workplace) = JobLedger::look(&job, job_file, machine).await?;
     let pass = kept.shown_pass(None).await?;
-    let is_marked = workplace.is_manned(&kept.job);
+    let is_marked = workplace.is_manned(&kept.job).await?;
     let status = kept.ledger.status(&pass).await?;
     let working = status.row.state == PassState::Open && is_marked;
     let mut tasks = ossimport::Tasks::default();

@@ -11,8 +11,8 @@ use ossferry_http::{retry, retry_while};
 use tokio::time::{Instant, sleep_until};
 
 use crate::smq::{
-    Answer, BodyEncoding, Call, MessageAsReceived, SmqClient, SmqOptions, is_receipt_handle,
-    pushed, read_active, read_extended, read_received, read_sent, whole_seconds,
+    Answer, BodyEncoding, Call, MessageAsReceived, MessageCounts, SmqClient, SmqOptions,
+    is_receipt_handle, pushed, read_counts, read_extended, read_received, read_sent, whole_seconds,
 };
 use crate::xml::unreadable;
 
@@ -59,12 +59,22 @@ impl SmqQueue {
 
     /// About how many messages wait to be received.
     pub async fn message_count(&self) -> Result<u64, PortError> {
+        Ok(self.counts().await?.active)
+    }
+
+    /// The same, with those that somebody holds and those that are delayed.
+    pub async fn backlog(&self) -> Result<u64, PortError> {
+        let MessageCounts { active, inactive, delayed } = self.counts().await?;
+        Ok(active + inactive + delayed)
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, PortError> {
         const OPERATION: &str = "GetQueueAttributes";
         let answer = retry(&self.client.options.retry, || {
             self.call(OPERATION, Method::GET, String::new(), String::new())
         })
         .await?;
-        read_active(&answer.document).ok_or_else(|| unreadable(OPERATION))
+        read_counts(&answer.document).ok_or_else(|| unreadable(OPERATION))
     }
 
     async fn send_batch(&self, document: &str) -> Result<Vec<Option<String>>, PortError> {

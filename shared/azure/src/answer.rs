@@ -82,6 +82,7 @@ fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {
         },
         storage_class: text(headers, &HeaderName::from_static("x-ms-access-tier"))
             .map(str::to_owned),
+        mirrored: false,
     }
 }
 

@@ -117,6 +117,7 @@ pub(crate) fn object_info(
             user_metadata: Vec::new(),
         },
         storage_class: None,
+        mirrored: false,
     }
 }
 

@@ -111,6 +111,7 @@ mod tests {
             reason: None,
             serial: false,
             source_is_s3: false,
+            restoring: 0,
             slices: 1,
             tasks: 3,
             seconds: 90.7,

@@ -93,7 +93,7 @@ pub(super) fn refuse_limits(work: WorkArguments) -> Result<(), CommandError> {
 /// left to its functions: somebody interrupted.
 pub(super) async fn to_end(
     kept: &JobLedger,
-    stack: &AwsStack,
+    stack: &Stack,
     job: &Job,
     arguments: &PassArguments,
     asked: &Asked<'_>,

@@ -1,6 +1,6 @@
 //! Passes one after another, wherever they are worked on: by this process, or by a stack's functions.
 
-use ossferry_core::job::{Job, StateSpec};
+use ossferry_core::job::Job;
 use ossferry_core::report::{Report, ReportState};
 use ossferry_ledger::ids::PassRef;
 
@@ -10,7 +10,7 @@ use crate::command_error::CommandError;
 use crate::host::Role;
 use crate::job_ledger::JobLedger;
 use crate::machine::Machine;
-use crate::stack::AwsStack;
+use crate::stack::Stack;
 
 /// Who works on a job's passes.
 pub(crate) enum Workers {
@@ -21,7 +21,7 @@ pub(crate) enum Workers {
         /// The stack's ledger.
         kept: Box<JobLedger>,
         /// Whom to ask for a pass.
-        stack: Box<AwsStack>,
+        stack: Box<Stack>,
         /// The job file's.
         job: Box<Job>,
     },
@@ -35,7 +35,7 @@ impl Workers {
         work: WorkArguments,
         machine: &Machine,
     ) -> Result<Self, CommandError> {
-        if let StateSpec::Aws { .. } = job.state {
+        if job.state.is_stack() {
             deployed::refuse_limits(work)?;
             let (kept, stack) = deployed::open(&job, asked.job_file, machine).await?;
             let (kept, job) = (Box::new(kept), Box::new(job));

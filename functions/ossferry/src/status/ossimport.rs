@@ -116,6 +116,7 @@ mod tests {
             reason: None,
             serial: false,
             source_is_s3: false,
+            restoring: 0,
             slices: 1,
             tasks: 1,
             seconds: 1.0,

@@ -101,16 +101,34 @@ pub(crate) fn read_received(document: &[u8]) -> Option<Vec<MessageAsReceived>> {
     is_whole.then_some(messages)
 }
 
-/// Messages that may be received now. `None` where the answer cannot be read.
-pub(crate) fn read_active(document: &[u8]) -> Option<u64> {
-    let mut active = None;
+/// Messages of a queue, by what keeps them from being received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MessageCounts {
+    /// Nothing.
+    pub(crate) active: u64,
+    /// Somebody has them.
+    pub(crate) inactive: u64,
+    /// Their time has not come.
+    pub(crate) delayed: u64,
+}
+
+/// What a queue's attributes count. `None` where the answer cannot be read.
+pub(crate) fn read_counts(document: &[u8]) -> Option<MessageCounts> {
+    let (mut counts, mut is_counted) = (MessageCounts::default(), false);
     walk(document, |path, text| {
-        if path == "Queue/ActiveMessages" {
-            active = text.and_then(|text| text.trim().parse().ok());
+        let counted = match path {
+            "Queue/ActiveMessages" => &mut counts.active,
+            "Queue/InactiveMessages" => &mut counts.inactive,
+            "Queue/DelayMessages" => &mut counts.delayed,
+            _ => return Some(()),
+        };
+        if let Some(text) = text {
+            *counted = parsed(text)?;
+            is_counted |= path == "Queue/ActiveMessages";
         }
         Some(())
     })?;
-    active
+    is_counted.then_some(counts)
 }
 
 /// The receipt handle that replaces the old one. `None` where the answer cannot be read.

@@ -13,6 +13,6 @@ pub(crate) use client::{Answer, Call, SmqClient};
 pub use error::classify;
 pub use message::BodyEncoding;
 pub(crate) use message::{
-    MessageAsReceived, is_receipt_handle, pushed, read_active, read_extended, read_received,
-    read_sent, whole_seconds,
+    MessageAsReceived, MessageCounts, is_receipt_handle, pushed, read_counts, read_extended,
+    read_received, read_sent, whole_seconds,
 };

@@ -129,10 +129,8 @@ fn bucket(
     let restoring = section.section("restore", mistakes);
     let restoring_at = restoring.at();
     let restore = restoring::read(restoring, mistakes);
-    let may_restore = matches!(
-        kind,
-        StoreKind::S3 | StoreKind::S3Compatible | StoreKind::Cos | StoreKind::Oss
-    );
+    let may_restore =
+        matches!(kind, StoreKind::S3 | StoreKind::S3Compatible | StoreKind::Cos | StoreKind::Oss);
     if restore.is_some() && !may_restore {
         let problem = "is not known of this kind";
         let remedy = "restore its archived objects by its own tools, and remove the line";
