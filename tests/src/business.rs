@@ -1,7 +1,7 @@
 //! A business that keeps creating, overwriting, reading and deleting objects, first at its source and
 //! then, once it is switched, at the target. It remembers what it wrote last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -90,7 +90,7 @@ struct Writer {
     tally: Arc<Tally>,
     values: Values,
     /// Keys that the writer itself wrote at the target.
-    written_at_target: BTreeMap<Key, ()>,
+    written_at_target: BTreeSet<Key>,
     random: Rng,
     numbers: u64,
 }
@@ -138,7 +138,7 @@ impl Writer {
                 let value = self.value(&key);
                 self.target.put(&key, &Bytes::copy_from_slice(value.as_bytes())).await;
                 self.values.insert(key.clone(), Some(value));
-                self.written_at_target.insert(key, ());
+                self.written_at_target.insert(key);
                 Tally::count(&self.tally.target_writes);
             }
             // Only what was copied before the switch: of an object that never was, nobody can know that
@@ -160,7 +160,7 @@ impl Writer {
             self.tally.blame(format!("{key}: the target answered {status}: {found}"));
         } else if found != *value {
             Tally::count(&self.tally.stale_reads);
-            if self.written_at_target.contains_key(key) {
+            if self.written_at_target.contains(key) {
                 self.tally.blame(format!("{key}: the target lost what was written there"));
             }
         }
@@ -198,7 +198,7 @@ impl Business {
                 target: target.clone(),
                 tally: Arc::clone(&tally),
                 values: Values::new(),
-                written_at_target: BTreeMap::new(),
+                written_at_target: BTreeSet::new(),
                 random: Rng::with_seed(name as u64),
                 numbers: 0,
             };

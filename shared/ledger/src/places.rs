@@ -28,9 +28,9 @@ impl Ledger {
             return Ok(Some(held));
         }
         let now = self.now();
-        let taken = self.places(job).await?;
+        let held_by = self.places(job).await?;
         let is_free = |place: &u32| {
-            taken.get(*place as usize).is_none_or(|row| {
+            held_by.get(*place as usize).is_none_or(|row| {
                 row.as_ref().is_none_or(|row| !row.is_taken_at(now) || row.owner == owner)
             })
         };

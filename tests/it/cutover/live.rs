@@ -56,7 +56,7 @@ async fn move_over(
 
     let tally = Arc::clone(&business.tally);
     let values = business.close().await;
-    let wrong = tally.wrong.lock().unwrap();
+    let wrong = tally.wrong.lock().unwrap().clone();
     assert!(wrong.is_empty(), "{} of {tally:?}: {:#?}", wrong.len(), &wrong[..wrong.len().min(9)]);
     let held = target.objects().await;
     for (key, value) in &values {

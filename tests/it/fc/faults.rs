@@ -61,7 +61,7 @@ async fn kills_and_repeated_messages_lose_and_double_nothing() {
     stack.planner.kill(Some(Kills::new(2, 500, Duration::from_millis(400), 1)));
     let pass = stack.pass("p1");
     // A trigger is delivered again until it is answered, as a timer's is.
-    let event = stack.trigger_event(json!({"pass": "full", "id": "p1"}));
+    let event = stack.trigger_event(&json!({"pass": "full", "id": "p1"}));
     let mut triggers = 1;
     while !matches!(stack.planner.invoke(&event).await, Invoked::Answered(_)) {
         triggers += 1;

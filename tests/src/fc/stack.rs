@@ -168,11 +168,11 @@ impl FcStack {
 
     /// Triggers a pass of the job, as whoever calls the planner directly.
     pub async fn trigger(&self, fields: Value) -> Value {
-        self.planner.invoke(&self.trigger_event(fields)).await.answer()
+        self.planner.invoke(&self.trigger_event(&fields)).await.answer()
     }
 
     /// What a trigger asks.
-    pub fn trigger_event(&self, fields: Value) -> Value {
+    pub fn trigger_event(&self, fields: &Value) -> Value {
         let mut event = json!({"job": self.job.name});
         for (name, value) in fields.as_object().cloned().unwrap_or_default() {
             event[name.as_str()] = value;
