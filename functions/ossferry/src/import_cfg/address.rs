@@ -133,3 +133,36 @@ pub(super) fn s3(cfg: &mut Cfg, draft: &mut Draft) {
     };
     cfg.became("srcDomain", Became::Mapped, note);
 }
+
+/// The region of a store whose address is one of these, before and after the region's name.
+pub(super) fn dialect(cfg: &mut Cfg, lines: &mut Lines, hosts: &[(&str, &str)]) {
+    let example = hosts.first().map(|(before, after)| format!("{before}REGION{after}"));
+    let example = example.unwrap_or_default();
+    let remedy = format!("is required: the endpoint, as in {example}");
+    let Some(domain) = cfg.required("srcDomain", &remedy) else { return };
+    let host = host(&domain);
+    let region = hosts.iter().find_map(|(before, after)| {
+        let region = host.strip_suffix(after)?.strip_prefix(before)?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (!region.is_empty() && region.bytes().all(allowed)).then(|| region.to_owned())
+    });
+    let Some(region) = region else {
+        cfg.refuse("srcDomain", format!("names no region: write it as in {example}"));
+        return;
+    };
+    lines.text("region", &region);
+    cfg.became("srcDomain", Became::Mapped, "source.region, which has the address");
+}
+
+/// The account's address in a cloud of Azure that is not the common one.
+pub(super) fn azure(cfg: &mut Cfg, account: &str, lines: &mut Lines) {
+    let Some(suffix) = cfg.text("srcDomain") else { return };
+    let suffix = host(&suffix);
+    let suffix = suffix.strip_prefix("blob.").unwrap_or(&suffix);
+    if !is_plain(suffix) || !suffix.contains('.') {
+        cfg.refuse("srcDomain", "is no suffix of endpoints, as in core.chinacloudapi.cn");
+        return;
+    }
+    lines.text("endpoint", &format!("https://{account}.blob.{suffix}"));
+    cfg.became("srcDomain", Became::Mapped, "source.endpoint, with the account in front");
+}

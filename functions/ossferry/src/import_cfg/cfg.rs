@@ -197,7 +197,10 @@ impl Cfg {
 
     /// The key whose secret this text holds.
     pub(super) fn secret_in(&self, text: &str) -> Option<&'static str> {
-        SECRETS.into_iter().find(|key| {
+        // A storage account's name is public: every address of its blobs holds it.
+        let kind = self.counting("srcType").and_then(|kind| kind.property.value.as_deref());
+        let is_account = |key: &str| key == "srcAccessKey" && kind == Some("azure");
+        SECRETS.into_iter().filter(|key| !is_account(key)).find(|key| {
             self.settings.iter().any(|setting| {
                 let value = setting.property.value.as_deref().unwrap_or_default();
                 setting.property.key == **key

@@ -21,10 +21,10 @@ pub(super) fn read(cfg: &mut Cfg, draft: &mut Draft) {
     match cfg.text("jobType").as_deref() {
         None => {}
         Some("import") => cfg.became("jobType", Became::Kept, "what a job does"),
-        Some("audit") => cfg.refuse(
+        Some("audit") => cfg.became(
             "jobType",
-            "audit: this version has no pass that only compares. With jobType=import a full pass compares \
-             both listings, and copies what differs",
+            Became::Mapped,
+            "run it with --pass audit: it compares both ends and writes at neither",
         ),
         Some(_) => cfg.refuse("jobType", "is neither import nor audit"),
     }

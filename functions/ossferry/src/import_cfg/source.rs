@@ -26,8 +26,12 @@ enum Form {
     Oss,
     Cos,
     S3,
-    /// This version reads no such source; what to do in its place.
-    NotBuilt(&'static str),
+    /// By its own S3 dialect: our kind, and the address of a region before and after its name.
+    Dialect(&'static str, &'static [(&'static str, &'static str)]),
+    UrlList,
+    Azure,
+    /// No job file can be made of it; what to do in its place.
+    ByHand(&'static str),
 }
 
 /// As ossimport spells them: it minds capitals.
@@ -36,32 +40,24 @@ const TYPES: [(&str, Form); 10] = [
     ("oss", Form::Oss),
     (
         "qiniu",
-        Form::NotBuilt(
-            "Kodo also speaks S3: kind = \"s3-compatible\" with endpoint = \
-             \"https://s3.REGION.qiniucs.com\" may do, and was not tried",
+        Form::ByHand(
+            "srcDomain is the bucket's own domain and says no region: write kind = \"kodo\" with the \
+             bucket's region, as in region = \"cn-east-1\"",
         ),
     ),
-    (
-        "bos",
-        Form::NotBuilt(
-            "BOS also speaks S3: kind = \"s3-compatible\" with endpoint = \
-             \"https://s3.REGION.bcebos.com\" may do, and was not tried",
-        ),
-    ),
-    (
-        "ks3",
-        Form::NotBuilt(
-            "KS3 also speaks S3: kind = \"s3-compatible\" with its endpoint may do, and was not tried",
-        ),
-    ),
+    ("bos", Form::Dialect("bos", &[("s3.", ".bcebos.com"), ("", ".bcebos.com")])),
+    ("ks3", Form::Dialect("ks3", &[("ks3-", ".ksyun.com"), ("ks3-", ".ksyuncs.com")])),
     ("s3", Form::S3),
     (
         "youpai",
-        Form::NotBuilt("fetch the files into a folder by UPYUN's own tool, and take srcType=local"),
+        Form::ByHand(
+            "no source reads UPYUN: fetch the files into a folder by UPYUN's own tool, and take \
+             srcType=local",
+        ),
     ),
-    ("http", Form::NotBuilt("fetch the files of the list into a folder, and take srcType=local")),
+    ("http", Form::UrlList),
     ("cos", Form::Cos),
-    ("azure", Form::NotBuilt("mount or copy the container into a folder, and take srcType=local")),
+    ("azure", Form::Azure),
 ];
 
 /// Writes `[source]`.
@@ -75,8 +71,11 @@ pub(super) fn read(cfg: &mut Cfg, draft: &mut Draft) {
         Some((_, Form::Oss)) => oss(cfg, draft),
         Some((_, Form::Cos)) => cos(cfg, draft),
         Some((_, Form::S3)) => s3(cfg, draft),
-        Some((name, Form::NotBuilt(instead))) => {
-            cfg.refuse("srcType", format!("this version has no source for {name}; {instead}"));
+        Some((_, Form::Dialect(kind, hosts))) => dialect(cfg, draft, kind, hosts),
+        Some((_, Form::UrlList)) => url_list(cfg, draft),
+        Some((_, Form::Azure)) => azure(cfg, draft),
+        Some((_, Form::ByHand(instead))) => {
+            cfg.refuse("srcType", *instead);
             for key in OF_SOURCE {
                 cfg.became(key, Became::Refused, "with its srcType");
             }
@@ -125,6 +124,80 @@ fn s3(cfg: &mut Cfg, draft: &mut Draft) {
         cfg.became("srcPrefix", Became::Kept, "source.prefix");
     }
     credentials(cfg, draft);
+}
+
+fn dialect(cfg: &mut Cfg, draft: &mut Draft, kind: &str, hosts: &[(&str, &str)]) {
+    let note =
+        format!("source.kind = \"{kind}\", by its S3 dialect; no such store was tried: check");
+    cfg.became("srcType", Became::Mapped, note);
+    draft.source.text("kind", kind);
+    address::dialect(cfg, &mut draft.source, hosts);
+    bucket(cfg, draft);
+    if let Some(prefix) = cfg.text("srcPrefix") {
+        draft.source.text("prefix", &prefix);
+        cfg.became("srcPrefix", Became::Kept, "source.prefix");
+    }
+    credentials(cfg, draft);
+}
+
+fn url_list(cfg: &mut Cfg, draft: &mut Draft) {
+    cfg.became("srcType", Became::Kept, "source.kind = \"http\"");
+    draft.source.text("kind", "http");
+    let remedy = "is required: the file that lists the URLs";
+    let Some(list) = cfg.required("httpListFilePath", remedy) else { return };
+    if list.contains("://") && list.contains(['?', '#', '@']) {
+        cfg.refuse(
+            "httpListFilePath",
+            "is an address that may hold a secret: fetch the list first",
+        );
+        return;
+    }
+    draft.source.text("list", &list);
+    cfg.became("httpListFilePath", Became::Mapped, "source.list");
+    draft.source.text("format", "ossimport");
+    for (key, ours) in [("httpPrefixColumn", "url_column"), ("relativePathColumn", "key_column")] {
+        let Some(column) = cfg.text(key) else { continue };
+        let Some(number) = column.parse().ok().filter(|number| (1..=100).contains(number)) else {
+            cfg.refuse(key, "is no column: they are counted from 1");
+            continue;
+        };
+        draft.source.whole(ours, number);
+        cfg.became(key, Became::Mapped, format!("source.{ours}"));
+    }
+    let columns = ["httpPrefixColumn", "relativePathColumn"].map(|key| cfg.text(key));
+    let [url, key] = [(0, "1"), (1, "2")]
+        .map(|(index, usual): (usize, &str)| columns[index].as_deref().unwrap_or(usual));
+    if url == key {
+        cfg.refuse("relativePathColumn", "is the column of the URL as well");
+    }
+    for key in ["srcAccessKey", "srcSecretKey", "srcDomain", "srcBucket", "srcPrefix"] {
+        cfg.became(key, Became::NotNeeded, "a list of URLs has none");
+    }
+}
+
+fn azure(cfg: &mut Cfg, draft: &mut Draft) {
+    cfg.became("srcType", Became::Kept, "source.kind = \"azure\"");
+    draft.source.text("kind", "azure");
+    let remedy = "is required: the storage account";
+    let Some(account) = cfg.required("srcAccessKey", remedy) else { return };
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if !(3..=24).contains(&account.len()) || !account.bytes().all(is_name) {
+        cfg.refuse("srcAccessKey", "is no storage account: small letters and digits, 3 to 24");
+        return;
+    }
+    draft.source.text("account", &account);
+    cfg.became("srcAccessKey", Became::Mapped, "source.account, which is no secret");
+    address::azure(cfg, &account, &mut draft.source);
+    if let Some(container) = cfg.required("srcBucket", "is required: the container") {
+        draft.source.text("container", &container);
+        cfg.became("srcBucket", Became::Mapped, "source.container");
+    }
+    if let Some(prefix) = cfg.text("srcPrefix") {
+        draft.source.text("prefix", &prefix);
+        cfg.became("srcPrefix", Became::Kept, "source.prefix");
+    }
+    draft.source.raw("credentials", "{ from = \"azure-key\", key = \"SOURCE_SECRET_KEY\" }");
+    draft.name_variables(cfg, [("srcSecretKey", "SOURCE_SECRET_KEY")]);
 }
 
 fn cos(cfg: &mut Cfg, draft: &mut Draft) {
@@ -196,11 +269,11 @@ fn credentials(cfg: &mut Cfg, draft: &mut Draft) {
 }
 
 impl Draft {
-    /// Says into which variables two keys belong.
-    pub(super) fn name_variables(
+    /// Says into which variables keys belong.
+    pub(super) fn name_variables<const COUNT: usize>(
         &mut self,
         cfg: &mut Cfg,
-        names: [(&'static str, &'static str); 2],
+        names: [(&'static str, &'static str); COUNT],
     ) {
         for (key, variable) in names {
             if cfg.required(key, "is required beside its other half").is_none() {

@@ -171,7 +171,6 @@ fn policy_and_limits_are_carried() {
 #[test]
 fn what_cannot_be_carried_is_refused_with_its_cause() {
     for (lines, key, why) in [
-        ("jobType=audit\n", "jobType", "no pass that only compares"),
         ("jobType=move\n", "jobType", "neither import nor audit"),
         ("srcType=OSS\n", "srcType", "spelled as ossimport has it: oss"),
         ("srcType=gcs\n", "srcType", "none of local, oss"),
@@ -263,7 +262,7 @@ fn a_job_file_is_written_once_and_only_where_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("job.cfg"), WHOLE).unwrap();
-    std::fs::write(at("refused.cfg"), format!("{WHOLE}jobType=audit\n")).unwrap();
+    std::fs::write(at("refused.cfg"), format!("{WHOLE}jobType=move\n")).unwrap();
     let ask = |cfg: &str, output: &str| {
         write(&ImportCfgArguments {
             job_cfg: at(cfg),

@@ -13,8 +13,8 @@ use crate::machine::Machine;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MirrorRefusal {
     /// The source is no bucket.
-    #[error("a mirror rule fetches from a bucket; the source of this job is a folder")]
-    SourceIsFolder,
+    #[error("a mirror rule fetches from a bucket; the source of this job is none")]
+    SourceIsNoBucket,
     /// OSS has to be told how it reads a private source.
     #[error(
         "the source is private, and OSS has to read it by itself: say how with --mirror-auth. \
@@ -93,7 +93,7 @@ pub(crate) async fn rule_of(
     machine: &Machine,
 ) -> Result<MirrorRule, CommandError> {
     let SourceSpec::Bucket(source) = &job.source else {
-        return Err(MirrorRefusal::SourceIsFolder.into());
+        return Err(MirrorRefusal::SourceIsNoBucket.into());
     };
     let text = |prefix: &Key| {
         let text = prefix.as_str().map(str::to_owned);
@@ -186,7 +186,7 @@ mod tests {
     fn job(source: &str) -> Job {
         let text = format!(
             "name = \"j\"\n[source]\n{source}\n[target]\nbucket = \"moved\"\nregion = \"cn-hangzhou\"\n\
-             credentials = {{ from = \"anonymous\" }}\n"
+             {KEYS}\n"
         );
         Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
     }
@@ -230,7 +230,7 @@ mod tests {
         let folder = job("kind = \"folder\"\npath = \"/data\"");
         let public = s3("credentials = { from = \"anonymous\" }");
         for (job, auth, hint) in [
-            (&folder, None, "a folder"),
+            (&folder, None, "from a bucket"),
             (&oss, Some(Key), "by a role"),
             (&oss, Some(Role), "--mirror-role NAME"),
             (&s3(KEYS), Some(Role), "buckets of OSS only"),
