@@ -21,7 +21,7 @@ use self::findings::Findings;
 use crate::command_error::CommandError;
 use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
-use crate::stack::with_operators_role;
+use crate::stack::as_operator;
 
 /// Keys of the source that are looked at: one page.
 const KEYS_MAX: u32 = 1_000;
@@ -35,12 +35,12 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
         findings.warn("both ends", warning);
     }
     let kept = stack::check(&job, job_file, machine, &mut findings).await;
-    let around = with_operators_role(&job, &machine.around)?;
-    match source_end(&job, &around).await {
+    let machine = &as_operator(&job, machine)?;
+    match source_end(&job, &machine.around).await {
         Ok(source) => check_source(&job, &source, machine, &mut findings).await,
         Err(error) => findings.fail("source", error.to_string()),
     }
-    match target_client(&job, &around).await {
+    match target_client(&job, &machine.around).await {
         Ok(target) => check_target(&job, job_file, kept, &target, machine, &mut findings).await,
         Err(error) => findings.fail("target", error.to_string()),
     }

@@ -32,6 +32,7 @@ use crate::machine::Machine;
 use crate::mirror::{Mirror, rule_of, say_limits};
 use crate::prompt::confirm;
 use crate::run::{Asked, Workers};
+use crate::stack::as_operator;
 
 /// Exit status: the application has to be switched.
 const WAITS_FOR_SWITCH: u8 = 3;
@@ -76,6 +77,7 @@ pub(crate) async fn cutover(
     machine: &Machine,
 ) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
+    let machine = &as_operator(&job, machine)?;
     let asked = Asked::new("cutover", &arguments.job.file, arguments.json);
     let client = target_client(&job, &machine.around).await?;
     let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;

@@ -30,6 +30,7 @@ use crate::cli::EstimateArguments;
 use crate::command_error::CommandError;
 use crate::job_ledger::read_job;
 use crate::machine::Machine;
+use crate::stack::as_operator;
 
 /// Bytes a second of one function where nothing is known: the 200 Mbit/s of ossimport's guide. Function
 /// Compute gives an instance five times as much and more; sources often do not.
@@ -174,7 +175,7 @@ async fn of_job(
     arguments: &EstimateArguments,
     machine: &Machine,
 ) -> Result<Known, CommandError> {
-    let source = source_end(job, &machine.around).await?.port();
+    let source = source_end(job, &as_operator(job, machine)?.around).await?.port();
     let sample = sample::take(job, &source, arguments.pages, arguments.reads).await?;
     let (objects, bytes) = totals(&sample, arguments)?;
     let part = if sample.is_whole { "all there is" } else { "a part" };

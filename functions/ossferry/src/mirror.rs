@@ -20,6 +20,7 @@ use crate::command_error::CommandError;
 use crate::job_ledger::{JobLedger, read_job};
 use crate::machine::Machine;
 use crate::prompt::confirm;
+use crate::stack::as_operator;
 
 /// What the rule does not do, and what it costs. Manual pages of 2024 and 2026.
 pub(crate) const LIMITS: &[&str] = &[
@@ -55,7 +56,9 @@ pub(crate) async fn mirror(action: &MirrorAction, machine: &Machine) -> Result<(
         MirrorAction::On(arguments) => on(arguments, machine).await,
         MirrorAction::Off(arguments) => off(arguments, machine).await,
         MirrorAction::Status { job, json } => {
-            let bench = Bench::open(&read_job(&job.file)?, &job.file, machine).await?;
+            let read = read_job(&job.file)?;
+            let machine = &as_operator(&read, machine)?;
+            let bench = Bench::open(&read, &job.file, machine).await?;
             bench.show(*json).await
         }
     }
@@ -130,6 +133,7 @@ fn print_row(row: &MirrorRow, json: bool) -> Result<(), CommandError> {
 
 async fn on(arguments: &MirrorOn, machine: &Machine) -> Result<(), CommandError> {
     let job = read_job(&arguments.job.file)?;
+    let machine = &as_operator(&job, machine)?;
     let rule = rule_of(&job, &arguments.origin, machine).await?;
     let bench = Bench::open(&job, &arguments.job.file, machine).await?;
     say_limits(&bench.client).await;
@@ -142,6 +146,7 @@ async fn on(arguments: &MirrorOn, machine: &Machine) -> Result<(), CommandError>
 
 async fn off(arguments: &MirrorOff, machine: &Machine) -> Result<(), CommandError> {
     let job = read_job(&arguments.job.file)?;
+    let machine = &as_operator(&job, machine)?;
     let bench = Bench::open(&job, &arguments.job.file, machine).await?;
     let cutover = bench.kept.ledger.cutover(&bench.kept.job).await?;
     let is_before_audit = cutover.is_some_and(|row| row.audited.is_none());

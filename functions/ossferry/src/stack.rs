@@ -24,7 +24,7 @@ use crate::command_error::CommandError;
 use crate::job_ledger::JobLedger;
 use crate::machine::Machine;
 
-pub(crate) use aliyun::with_operators_role;
+pub(crate) use aliyun::as_operator;
 
 /// A queue whose messages can be counted.
 #[async_trait]

@@ -83,6 +83,10 @@ async fn a_job_is_deployed_run_and_shown_by_the_commands_of_one_machine() {
     assert_eq!((&status["state"], &status["working"]), (&json!("finished"), &json!(false)));
     assert_eq!(bench.ossferry.rows().await.len(), SMALL + 1);
     assert!(bench.run(&["sweep"], 0).await.contains("no pass of job tests runs"));
+    // Both ends are asked from here too, with the operator's key in place of the functions' role.
+    assert!(bench.run(&["mirror", "status"], 0).await.contains("never on"));
+    let known = format!("{} objects", SMALL + 1);
+    assert!(bench.run(&["estimate"], 0).await.contains(&known));
     assert!(bench.run(&["run", "--pass", "retry"], 1).await.contains("nothing is outstanding"));
     let outputs: serde_json::Map<String, Value> = bench
         .stack

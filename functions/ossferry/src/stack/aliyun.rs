@@ -190,17 +190,17 @@ impl Planner for Functions {
     }
 }
 
-/// What a job's credentials are tried with on this machine: the operator in place of the functions' role.
-pub(crate) fn with_operators_role(
-    job: &Job,
-    around: &Surroundings,
-) -> Result<Surroundings, CommandError> {
-    let StateSpec::Aliyun { region, .. } = &job.state else { return Ok(around.clone()) };
+/// This machine as the ends of a job are asked from it: whoever operates a deployment on Alibaba Cloud
+/// stands in for the role of its functions.
+pub(crate) fn as_operator(job: &Job, machine: &Machine) -> Result<Machine, CommandError> {
+    let StateSpec::Aliyun { region, .. } = &job.state else { return Ok(machine.clone()) };
+    let around = &machine.around;
     let operator = Operator::of(around)?;
     let kms = operator.endpoint(KMS_ENDPOINT, &format!("https://kms.{region}.aliyuncs.com"))?;
     let secrets = Arc::new(KmsSecrets::new(operator.open_api(kms)));
     let role = FunctionRole { credentials: operator.credentials, secrets };
-    Ok(Surroundings { function: Some(role), ..around.clone() })
+    let around = Surroundings { function: Some(role), ..around.clone() };
+    Ok(Machine { around, ..machine.clone() })
 }
 
 fn from_file(path: &Path) -> Result<BTreeMap<String, String>, CommandError> {
