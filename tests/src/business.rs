@@ -130,10 +130,15 @@ impl Writer {
         }
     }
 
-    async fn at_target(&mut self) {
+    /// `is_draining`: passes copy what the source still got. OSS overwrites without a condition, so what
+    /// the application writes over for the first time between our look and our PUT is lost, which the
+    /// documents say. The business then writes new keys, and over what it wrote at the target before.
+    async fn at_target(&mut self, is_draining: bool) {
         let dice = self.random.u8(..20);
         let key = self.pick(dice < 4);
+        let is_apart = !self.values.contains_key(&key) || self.written_at_target.contains(&key);
         match dice {
+            0..12 if is_draining && !is_apart => self.read_at_target(&key).await,
             0..11 => {
                 let value = self.value(&key);
                 self.target.put(&key, &Bytes::copy_from_slice(value.as_bytes())).await;
@@ -180,6 +185,7 @@ struct Switch {
 pub struct Business {
     switches: Vec<Arc<Switch>>,
     closed: Arc<AtomicBool>,
+    draining: Arc<AtomicBool>,
     writers: Vec<JoinHandle<Values>>,
     /// What it did.
     pub tally: Arc<Tally>,
@@ -189,6 +195,7 @@ impl Business {
     /// Writes some objects, then goes on by itself.
     pub async fn open(before: &Before, target: &OssBucket, writers: usize, seeds: usize) -> Self {
         let (tally, closed) = (Arc::<Tally>::default(), Arc::<AtomicBool>::default());
+        let draining = Arc::<AtomicBool>::default();
         let switches: Vec<_> = (0..writers).map(|_| Arc::<Switch>::default()).collect();
         let mut running = Vec::new();
         for (name, switch) in switches.iter().enumerate() {
@@ -209,11 +216,12 @@ impl Business {
                 writer.values.insert(key, Some(value));
             }
             let (switch, closed) = (Arc::clone(switch), Arc::clone(&closed));
+            let draining = Arc::clone(&draining);
             running.push(tokio::spawn(async move {
                 while !closed.load(Ordering::SeqCst) {
                     if switch.asked.load(Ordering::SeqCst) {
                         switch.done.store(true, Ordering::SeqCst);
-                        writer.at_target().await;
+                        writer.at_target(draining.load(Ordering::SeqCst)).await;
                     } else {
                         writer.at_source().await;
                     }
@@ -222,10 +230,11 @@ impl Business {
                 writer.values
             }));
         }
-        Self { switches, closed, writers: running, tally }
+        Self { switches, closed, draining, writers: running, tally }
     }
 
-    /// Switches one writer after another, with a pause between.
+    /// Switches one writer after another, with a pause between, in which those before write what no pass
+    /// has copied yet. After the last one passes may begin to copy what the source still got.
     pub async fn switch(&self, pause: Duration) {
         for switch in &self.switches {
             switch.asked.store(true, Ordering::SeqCst);
@@ -234,6 +243,9 @@ impl Business {
             }
             tokio::time::sleep(pause).await;
         }
+        self.draining.store(true, Ordering::SeqCst);
+        // Whatever was begun before is done.
+        tokio::time::sleep(pause).await;
     }
 
     /// Stops it, and says what every key holds.
