@@ -85,12 +85,12 @@ mod tests {
     #[test]
     fn properties_are_read_with_their_lines() {
         let text = b"\xef\xbb\xbf# srcType=no\r\n!a=b\r\n\r\n jobName = local_test \r\n\
-                     workerMaxThroughput(KB/s)=10\nsrcPrefix=d:/work/a=b/\nempty=\nlong=a\\\n   b\n\
+                     workerMaxThroughput(KB/s)=10\nsrcPrefix=d:/files/a=b/\nempty=\nlong=a\\\n   b\n\
                      name=\\u4e2d\\=\\n\nalone\n";
         let want = [
             (4, "jobName", "local_test"),
             (5, "workerMaxThroughput(KB/s)", "10"),
-            (6, "srcPrefix", "d:/work/a=b/"),
+            (6, "srcPrefix", "d:/files/a=b/"),
             (7, "empty", ""),
             (8, "long", "ab"),
             (10, "name", "中=\n"),
