@@ -12,6 +12,7 @@ mod copier;
 mod doubt;
 mod flight;
 mod giving_up;
+mod hosted;
 mod line;
 mod object;
 mod parts;

@@ -1,11 +1,22 @@
 //! The planner as a function: what a trigger and a sweep ask of it.
 
+use std::sync::Arc;
+
 use ossferry_core::job::Job;
-use ossferry_host::{AskedPass, PassMaker, TriggerAnswer, TriggerOutcome};
+use ossferry_host::{AskedPass, Parts, PassMaker, TriggerAnswer, TriggerOutcome};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{Begun, HandlerError};
 
-use crate::{PlanError, Planner, Trigger};
+use crate::{PlanError, Planner, PlannerParts, Trigger};
+
+/// As every host of functions makes one.
+impl From<Parts> for Planner {
+    fn from(parts: Parts) -> Self {
+        let Parts { ledger, source, target, slots, .. } = parts;
+        let appetite = Arc::new(move || slots.has_room());
+        Self::new(PlannerParts { ledger, source, target, appetite })
+    }
+}
 
 #[async_trait::async_trait]
 impl PassMaker for Planner {

@@ -4,12 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ossferry_copier::{Copier, CopierOptions, CopierParts};
+use ossferry_copier::Copier;
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
 use ossferry_fc::{on_aws, run_copier_over};
-use ossferry_host::Parts;
-use tokio::sync::Semaphore;
 
 fn main() -> ExitCode {
     let around = Surroundings {
@@ -17,23 +15,9 @@ fn main() -> ExitCode {
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
         function: None,
     };
-    run_copier_over(on_aws, around, Box::new(copier))
-}
-
-fn copier(parts: Parts) -> Copier {
-    let Parts { ledger, source, target, job, .. } = parts;
-    let places = usize::try_from(job.limits.concurrency_max).unwrap_or(usize::MAX);
-    let in_flight = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-    Copier::new(CopierParts {
-        ledger,
-        source,
-        target,
-        in_flight,
-        options: CopierOptions::default(),
-    })
+    run_copier_over(on_aws, around, Box::new(Copier::from))
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemTime::now().into()
 }

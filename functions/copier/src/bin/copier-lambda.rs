@@ -4,12 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ossferry_copier::{Copier, CopierOptions, CopierParts};
+use ossferry_copier::Copier;
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
-use ossferry_host::Parts;
 use ossferry_lambda::run_copier;
-use tokio::sync::Semaphore;
 
 fn main() -> ExitCode {
     let around = Surroundings {
@@ -17,20 +15,7 @@ fn main() -> ExitCode {
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
         function: None,
     };
-    run_copier(&around, Box::new(copier))
-}
-
-fn copier(parts: Parts) -> Copier {
-    let Parts { ledger, source, target, job, .. } = parts;
-    let places = usize::try_from(job.limits.concurrency_max).unwrap_or(usize::MAX);
-    let in_flight = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-    Copier::new(CopierParts {
-        ledger,
-        source,
-        target,
-        in_flight,
-        options: CopierOptions::default(),
-    })
+    run_copier(&around, Box::new(Copier::from))
 }
 
 fn now() -> Timestamp {

@@ -6,9 +6,8 @@ use std::time::SystemTime;
 
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Surroundings;
-use ossferry_host::Parts;
 use ossferry_lambda::run_planner;
-use ossferry_planner::{Planner, PlannerParts};
+use ossferry_planner::Planner;
 
 fn main() -> ExitCode {
     let around = Surroundings {
@@ -16,13 +15,7 @@ fn main() -> ExitCode {
         variables: Arc::new(|name: &str| std::env::var(name).ok()),
         function: None,
     };
-    run_planner(&around, Box::new(planner))
-}
-
-fn planner(parts: Parts) -> Planner {
-    let Parts { ledger, source, target, slots, .. } = parts;
-    let appetite = Arc::new(move || slots.has_room());
-    Planner::new(PlannerParts { ledger, source, target, appetite })
+    run_planner(&around, Box::new(Planner::from))
 }
 
 fn now() -> Timestamp {
