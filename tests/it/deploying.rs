@@ -5,20 +5,24 @@ use std::sync::Arc;
 use ossferry_conformance::memory::MemoryTable;
 use ossferry_core::job::{Job, Limits};
 use ossferry_core::key::Key;
-use ossferry_core::time::Timestamp;
+use ossferry_core::time::{Clock, Timestamp};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::rows::{JobRow, PassKind, PassState};
 use ossferry_ledger::{BeginPass, Begun, Deployed, Ledger};
 use ossferry_local::Database;
 
 fn ledger(folder: &tempfile::TempDir) -> Ledger {
-    let clock = || Timestamp(1);
-    let database = Database::open(folder.path().join("queues"), Arc::new(clock)).unwrap();
+    ledger_by(folder, Arc::new(|| Timestamp(1)))
+}
+
+/// A ledger in memory by this clock, with its queues in the folder.
+pub(crate) fn ledger_by(folder: &tempfile::TempDir, clock: Clock) -> Ledger {
+    let database = Database::open(folder.path().join("queues"), Arc::clone(&clock)).unwrap();
     Ledger::new(
         Arc::new(MemoryTable::default()),
         Arc::new(database.queue("planner")),
         Arc::new(database.queue("copier")),
-        Arc::new(clock),
+        clock,
         Arc::new(|_: &str| false),
     )
 }

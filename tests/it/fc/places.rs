@@ -5,30 +5,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use ossferry_conformance::memory::MemoryTable;
 use ossferry_core::time::Timestamp;
-use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::JobName;
-use ossferry_local::Database;
 
-fn ledger(folder: &tempfile::TempDir, seconds: &Arc<AtomicI64>) -> Ledger {
-    let clock = Arc::clone(seconds);
-    let clock = Arc::new(move || Timestamp(clock.load(Ordering::Relaxed) * 1_000));
-    let database = Database::open(folder.path().join("queues"), clock.clone()).unwrap();
-    Ledger::new(
-        Arc::new(MemoryTable::default()),
-        Arc::new(database.queue("planner")),
-        Arc::new(database.queue("copier")),
-        clock,
-        Arc::new(|_: &str| false),
-    )
-}
+use crate::deploying::ledger_by;
 
 #[tokio::test]
 async fn of_fifty_copiers_at_once_as_many_find_a_place_as_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let seconds = Arc::new(AtomicI64::new(0));
-    let (ledger, job) = (ledger(&folder, &seconds), JobName("photos".to_owned()));
+    let shown = Arc::clone(&seconds);
+    let clock = Arc::new(move || Timestamp(shown.load(Ordering::Relaxed) * 1_000));
+    let (ledger, job) = (ledger_by(&folder, clock), JobName("photos".to_owned()));
     let until = Timestamp(60_000);
     let owners: Vec<String> = (0..50).map(|number| format!("copier-{number}")).collect();
     let asked = owners.iter().map(|owner| ledger.take_place(&job, None, owner, 8, until));
