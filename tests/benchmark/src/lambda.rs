@@ -89,7 +89,7 @@ impl Bench {
             copier_timeout: TIMEOUT,
             planners: 1,
             copiers: 1,
-            programs: self.programs.clone(),
+            programs: Some(self.programs.clone()),
             variables: vec![("SSL_CERT_FILE".to_owned(), certificate)],
             ..LambdaLimits::default()
         };

@@ -48,8 +48,8 @@ pub struct LambdaLimits {
     pub table_endpoint: Option<String>,
     /// `OSSFERRY_LOG`.
     pub log: String,
-    /// The planner's binary, and the copier's.
-    pub programs: [PathBuf; 2],
+    /// The planner's binary and the copier's; those built with the profile of the tests where `None`.
+    pub programs: Option<[PathBuf; 2]>,
     /// What the functions are told beside all that.
     pub variables: Vec<(String, String)>,
 }
@@ -64,7 +64,7 @@ impl Default for LambdaLimits {
             post: Post::default(),
             table_endpoint: None,
             log: "info".to_owned(),
-            programs: [PLANNER, COPIER].map(fixtures::built),
+            programs: None,
             variables: Vec::new(),
         }
     }
@@ -115,7 +115,8 @@ impl Stack {
                 Deployment { name, program, timeout, memory_mib, environments_max, variables };
             Arc::new(Function::new(deployed))
         };
-        let [planner, copier] = &limits.programs;
+        let built = || [PLANNER, COPIER].map(fixtures::built);
+        let [planner, copier] = &limits.programs.clone().unwrap_or_else(built);
         let planner = function(PLANNER, planner, limits.planner_timeout, limits.planners + 1);
         let copier = function(COPIER, copier, limits.copier_timeout, limits.copiers);
         let mapping = |queue, function: &Arc<Function>, concurrency| {
