@@ -140,7 +140,7 @@ impl Demo {
             SECRET_KEY => Some(secret_key.clone()),
             _ => None,
         });
-        let around = Surroundings { clock: machine.clock(), variables, function: None };
+        let around = Surroundings::of_machine(machine.clock(), variables);
         Ok((Self { emulator, job_file }, Machine { around, ..machine.clone() }))
     }
 

@@ -61,11 +61,10 @@ fn main() -> ExitCode {
         tracing::debug!("another crypto provider was installed first");
     }
     let machine = Machine {
-        around: Surroundings {
-            clock: Arc::new(now),
-            variables: Arc::new(|name: &str| std::env::var(name).ok()),
-            function: None,
-        },
+        around: Surroundings::of_machine(
+            Arc::new(now),
+            Arc::new(|name: &str| std::env::var(name).ok()),
+        ),
         is_terminal: io::stderr().is_terminal(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

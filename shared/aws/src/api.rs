@@ -12,8 +12,6 @@ mod web_identity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::meta::region::ProvideRegion as _;
-use aws_config::profile::region::ProfileFileRegionProvider;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -26,7 +24,7 @@ use ossferry_http::{
 };
 
 use self::answer::{Answer, refusal};
-use crate::credentials::AwsCredentials;
+use crate::settings::AwsSettings;
 use crate::signer::{Signed, Signer};
 use crate::sigv4::payload_digest;
 
@@ -126,12 +124,13 @@ impl AwsApi {
     /// nothing yet.
     pub async fn connect(
         region: Option<&str>,
+        settings: &dyn AwsSettings,
         variable: &(dyn Fn(&str) -> Option<String> + Sync),
         clock: Clock,
     ) -> Result<Self, PortError> {
-        let region = chosen_region(region, variable).await?;
-        let credentials = AwsCredentials::default_chain(&region, Arc::clone(&clock)).await;
-        Self::new(region, Arc::new(credentials), variable, clock)
+        let region = chosen_region(region, settings, variable).await?;
+        let credentials = settings.default_credentials(&region).await;
+        Self::new(region, credentials, variable, clock)
     }
 
     /// A region with these credentials.
@@ -239,6 +238,7 @@ impl AwsApi {
 
 async fn chosen_region(
     region: Option<&str>,
+    settings: &dyn AwsSettings,
     variable: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<String, PortError> {
     let set = |name| variable(name).filter(|region: &String| !region.is_empty());
@@ -247,8 +247,7 @@ async fn chosen_region(
     {
         return Ok(region);
     }
-    let profile = ProfileFileRegionProvider::new().region().await;
-    profile.map(|region| region.to_string()).ok_or_else(|| {
+    settings.region().await.ok_or_else(|| {
         let message = "no region of AWS is named: write region = \"…\" below [state], or set \
                        AWS_REGION";
         PortError::new(ErrorKind::Unsupported, message)
@@ -258,6 +257,7 @@ async fn chosen_region(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::FunctionSettings;
 
     #[test]
     fn a_service_is_where_the_most_particular_variable_says() {
@@ -284,8 +284,11 @@ mod tests {
     #[tokio::test]
     async fn a_region_comes_from_the_job_file_before_the_variables() {
         let variable = |name: &str| (name == "AWS_DEFAULT_REGION").then(|| "eu-west-1".to_owned());
-        assert_eq!(chosen_region(Some("r"), &variable).await.unwrap(), "r");
-        assert_eq!(chosen_region(None, &variable).await.unwrap(), "eu-west-1");
+        let settings = FunctionSettings::new(Arc::new(|_: &str| None));
+        assert_eq!(chosen_region(Some("r"), &settings, &variable).await.unwrap(), "r");
+        assert_eq!(chosen_region(None, &settings, &variable).await.unwrap(), "eu-west-1");
+        let error = chosen_region(None, &settings, &|_| None).await.unwrap_err().to_string();
+        assert!(error.contains("AWS_REGION"), "{error}");
     }
 
     #[test]

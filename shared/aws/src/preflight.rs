@@ -14,10 +14,9 @@ use aws_sdk_s3::types::{BucketLocationConstraint, BucketVersioningStatus};
 use http::StatusCode;
 use ossferry_core::error::{ErrorKind, PortError};
 
-use crate::credentials::behavior_version;
 use crate::error::{HEAD_BUCKET, classify};
 use crate::kind::S3Kind;
-use crate::sdk::Given;
+use crate::sdk::{Given, behavior_version};
 use crate::sdk_client::http_client;
 use crate::source::S3Source;
 

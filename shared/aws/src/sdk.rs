@@ -4,19 +4,15 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{ConfigLoader, Region, SdkConfig};
+use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sqs::config::http::HttpResponse;
-use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_http::{Credentials, CredentialsProvider, RetryPolicy};
-
-use crate::credentials::{behavior_version, not_loaded};
-use crate::sdk_client::http_client;
 
 /// A connection within a region stands in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -33,33 +29,9 @@ pub(crate) const RETRIES: RetryPolicy = RetryPolicy {
     total: Duration::from_secs(8),
 };
 
-/// The configuration for the clients of [`crate::SqsQueue`] and [`crate::DynamoTable`]: credentials,
-/// region and endpoints as AWS's own tools find them (`AWS_ENDPOINT_URL` and the like among them),
-/// the region named here before any other.
-///
-/// The SDK repeats nothing by itself: of a conditional write whose answer was lost it would report
-/// the condition failed, because its own row stands by then.
-pub async fn sdk_config(region: Option<&str>) -> SdkConfig {
-    loader(region).load().await
-}
-
-/// The same, with credentials from elsewhere: where nothing of AWS's own is at hand.
-pub async fn sdk_config_signed_by(
-    region: Option<&str>,
-    credentials: Arc<dyn CredentialsProvider>,
-) -> SdkConfig {
-    loader(region).credentials_provider(Given(credentials)).load().await
-}
-
-fn loader(region: Option<&str>) -> ConfigLoader {
-    let loader = aws_config::defaults(behavior_version())
-        .http_client(http_client())
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(Duration::ZERO));
-    match region {
-        Some(region) => loader.region(Region::new(region.to_owned())),
-        None => loader,
-    }
+/// The behaviour of the SDK that the code was written for. A newer one is a decision, not an upgrade.
+pub(crate) fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
 }
 
 /// Credentials of ours, as the SDK asks for them.
@@ -164,6 +136,25 @@ where
     PortError::new(kind, format!("{operation}: {innermost}"))
 }
 
+/// Says which step failed, by the SDK's own words. They name files, profiles and addresses, never
+/// what a file holds.
+pub(crate) fn not_loaded(error: &CredentialsError) -> PortError {
+    let kind = match error {
+        CredentialsError::ProviderTimedOut(_) => ErrorKind::Timeout,
+        CredentialsError::ProviderError(_) => ErrorKind::ServerError,
+        _ => ErrorKind::AccountRefused,
+    };
+    let mut message = format!("credentials: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    // The default chain tells what it tried line by line.
+    PortError::new(kind, message.replace("\n  ", "; "))
+}
+
 fn credentials_failure(error: &(dyn Error + 'static)) -> Option<PortError> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -244,19 +235,21 @@ fn meaning(code: Option<&str>, text: Option<&str>, status: u16) -> (ErrorKind, C
     (kind, kind.usual_conclusion())
 }
 
+/// Holds what every configuration of the SDK has in common.
+#[cfg(test)]
+pub(crate) fn limits_are_ours(config: &aws_config::SdkConfig, region: &str) {
+    use aws_sdk_sqs::config::retry::RetryConfig;
+
+    assert_eq!(config.region().map(AsRef::as_ref), Some(region));
+    assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(1));
+    let limits = config.timeout_config().expect("time limits");
+    assert_eq!(limits.operation_attempt_timeout(), Some(ANSWER_MAX));
+    assert_eq!(limits.connect_timeout(), Some(CONNECT_MAX));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn the_sdk_repeats_nothing_and_waits_for_no_answer_for_ever() {
-        let config = sdk_config(Some("eu-west-1")).await;
-        assert_eq!(config.region().map(Region::as_ref), Some("eu-west-1"));
-        assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(1));
-        let limits = config.timeout_config().expect("time limits");
-        assert_eq!(limits.operation_attempt_timeout(), Some(ANSWER_MAX));
-        assert_eq!(limits.connect_timeout(), Some(CONNECT_MAX));
-    }
 
     #[test]
     fn each_code_has_one_meaning() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ossferry_aliyun::openapi::KmsCredentials;
 use ossferry_aliyun::sts::{OidcCredentials, OidcRole, OidcTokens, STS_ENDPOINT};
-use ossferry_aws::AwsCredentials;
 use ossferry_aws::api::{AwsApi, SecretCredentials, SecretPlace};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Credentials as Place;
@@ -66,9 +65,9 @@ pub(crate) async fn resolve(
             token: Some(value(token)?),
         })),
         Place::AwsProfile { profile } => {
-            Arc::new(AwsCredentials::profile(profile, regions.bucket, clock))
+            around.aws.profile_credentials(profile, regions.bucket).map_err(refused)?
         }
-        Place::AwsDefault => Arc::new(AwsCredentials::default_chain(regions.bucket, clock).await),
+        Place::AwsDefault => around.aws.default_credentials(regions.bucket).await,
         Place::AwsSecret { id } => {
             let place = SecretPlace::Secret(id.clone());
             in_secret(place, regions, around).await.map_err(refused)?
@@ -120,7 +119,7 @@ async fn by_role(
 
 /// A region of AWS as everything here speaks to it.
 async fn aws_api(region: Option<&str>, around: &Surroundings) -> Result<AwsApi, PortError> {
-    AwsApi::connect(region, &*around.variables, Arc::clone(&around.clock)).await
+    AwsApi::connect(region, &*around.aws, &*around.variables, Arc::clone(&around.clock)).await
 }
 
 /// Tokens by which AWS vouches for the role that the process has.
@@ -147,7 +146,7 @@ mod tests {
 
     fn around(variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Surroundings {
         let clock = Arc::new(|| Timestamp(0));
-        Surroundings { clock, variables: Arc::new(variables), function: None }
+        Surroundings::of_function(clock, Arc::new(variables))
     }
 
     fn env(token: Option<&str>) -> Place {

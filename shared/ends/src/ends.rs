@@ -338,11 +338,7 @@ mod tests {
             write!(stream, "HTTP/1.1 403 No\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         });
         let variables = |_: &str| Some("K".to_owned());
-        let around = Surroundings {
-            clock: Arc::new(|| Timestamp(0)),
-            variables: Arc::new(variables),
-            function: None,
-        };
+        let around = Surroundings::of_function(Arc::new(|| Timestamp(0)), Arc::new(variables));
         let target = target_end(&job(), &around).await.unwrap();
         refuses.join().unwrap();
         let profile = target.profile();

@@ -7,14 +7,13 @@ mod ends;
 use std::sync::Arc;
 
 use ossferry_aliyun::openapi::KmsSecrets;
+use ossferry_aws::{AwsSettings, FunctionSettings, ToolSettings};
 use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
 use ossferry_http::CredentialsProvider;
 
 pub use ends::{SourceEnd, Throttles, source_end, source_key, target_client, target_end};
-
-/// Reads an environment variable.
-pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub use ossferry_aws::Variables;
 
 /// What only a binary may read, handed down.
 #[derive(Clone)]
@@ -23,8 +22,24 @@ pub struct Surroundings {
     pub clock: Clock,
     /// The environment.
     pub variables: Variables,
+    /// What AWS's own tools would use here.
+    pub aws: Arc<dyn AwsSettings>,
     /// Where Function Compute is the host.
     pub function: Option<FunctionRole>,
+}
+
+impl Surroundings {
+    /// Of a function, which knows of AWS only what stands in its environment.
+    pub fn of_function(clock: Clock, variables: Variables) -> Self {
+        let aws = Arc::new(FunctionSettings::new(Arc::clone(&variables)));
+        Self { clock, variables, aws, function: None }
+    }
+
+    /// Of a machine, where AWS's own tools may have left profiles and keys.
+    pub fn of_machine(clock: Clock, variables: Variables) -> Self {
+        let aws = Arc::new(ToolSettings::new(Arc::clone(&clock)));
+        Self { clock, variables, aws, function: None }
+    }
 }
 
 /// What the role of a function of Function Compute opens.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use ossferry_aliyun::openapi::KmsCredentials;
-use ossferry_aws::{DynamoTable, SqsQueue, sdk_config_signed_by};
+use ossferry_aws::{DynamoTable, FunctionSettings, SqsQueue};
 use ossferry_core::ports::Queue;
 use ossferry_ends::{FunctionRole, Surroundings};
 use ossferry_http::RefreshedCredentials;
@@ -26,7 +26,8 @@ pub fn on_aws<'a>(
         let name = Reader(&*around.variables).needed(SECRET)?;
         let key = KmsCredentials::new(Arc::clone(&role.secrets), name);
         let key = RefreshedCredentials::new(key, Arc::clone(&around.clock));
-        let config = sdk_config_signed_by(None, Arc::new(key)).await;
+        let config = FunctionSettings::new(Arc::clone(&around.variables));
+        let config = config.sdk_config_signed_by(None, Arc::new(key));
         let sqs = aws_sdk_sqs::Client::new(&config);
         let queue = |url: &String| -> Arc<dyn Queue> {
             Arc::new(SqsQueue::new(sqs.clone(), url.clone(), None))

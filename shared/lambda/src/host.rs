@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, Runtime, service_fn};
-use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
+use ossferry_aws::{DynamoTable, SqsQueue};
 use ossferry_core::meter::Meter;
 use ossferry_core::ports::Queue;
 use ossferry_core::time::Timestamp;
@@ -29,7 +29,7 @@ const MIB_PER_PROCESSOR: u32 = 1_769;
 /// Runs a function that works on the copiers' messages.
 pub fn run_copier<W: Handler + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
-        let ports = Ports::open(settings).await;
+        let ports = Ports::open(settings, around).await;
         let (queue, bill) = (Arc::clone(&ports.copier_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
         serve(&desk.workshop, &bill, async |event, call| {
@@ -43,7 +43,7 @@ pub fn run_copier<W: Handler + 'static>(around: &Surroundings, make: Make<W>) ->
 /// Runs a function that works on the planners' messages, on triggers and on sweeps.
 pub fn run_planner<W: PassMaker + 'static>(around: &Surroundings, make: Make<W>) -> ExitCode {
     run(around, async |settings, around| {
-        let ports = Ports::open(settings).await;
+        let ports = Ports::open(settings, around).await;
         let (queue, bill) = (Arc::clone(&ports.planner_queue), ports.bill(settings));
         let desk = &Desk { workshop: ports.workshop(around.clone(), settings, make), queue };
         serve(&desk.workshop, &bill, async |event, call| {
@@ -120,8 +120,8 @@ struct Ports {
 }
 
 impl Ports {
-    async fn open(settings: &Settings) -> Self {
-        let config = sdk_config(None).await;
+    async fn open(settings: &Settings, around: &Surroundings) -> Self {
+        let config = around.aws.sdk_config(None).await;
         let sqs = aws_sdk_sqs::Client::new(&config);
         let meter = Arc::<Meter>::default();
         let queue = |url: &String| {

@@ -10,11 +10,8 @@ use ossferry_ends::Surroundings;
 use ossferry_fc::{on_aws, run_copier_over};
 
 fn main() -> ExitCode {
-    let around = Surroundings {
-        clock: Arc::new(now),
-        variables: Arc::new(|name: &str| std::env::var(name).ok()),
-        function: None,
-    };
+    let variables = Arc::new(|name: &str| std::env::var(name).ok());
+    let around = Surroundings::of_function(Arc::new(now), variables);
     run_copier_over(on_aws, around, Box::new(Copier::from))
 }
 

@@ -175,11 +175,7 @@ mod tests {
             "SK" | "TOKEN" => Some("s3cret".to_owned()),
             _ => None,
         };
-        let around = Surroundings {
-            clock: Arc::new(|| Timestamp(0)),
-            variables: Arc::new(variables),
-            function: None,
-        };
+        let around = Surroundings::of_machine(Arc::new(|| Timestamp(0)), Arc::new(variables));
         Machine { around, is_terminal: false }
     }
 

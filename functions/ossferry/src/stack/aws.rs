@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client as TableClient;
 use aws_sdk_sqs::Client as QueueClient;
 use ossferry_aws::api::AwsApi;
-use ossferry_aws::{DynamoTable, SqsQueue, sdk_config};
+use ossferry_aws::{DynamoTable, SqsQueue};
 use ossferry_core::error::PortError;
 use serde_json::Value;
 
@@ -31,14 +31,15 @@ pub(super) async fn find(
     region: Option<&str>,
     machine: &Machine,
 ) -> Result<Stack, CommandError> {
-    let api = AwsApi::connect(region, &*machine.around.variables, machine.clock())
+    let around = &machine.around;
+    let api = AwsApi::connect(region, &*around.aws, &*around.variables, machine.clock())
         .await
         .map_err(CommandError::Cloud)?;
     let stack = api.describe_stack(name).await.map_err(|error| no_stack(name, &api, error))?;
     let outputs = Outputs { stack: name, status: &stack.status, found: &stack.outputs };
     let [table_name, planner, copier, planner_dead, copier_dead, planner_name, copier_name] =
         outputs.all(OUTPUTS)?;
-    let config = sdk_config(Some(api.region())).await;
+    let config = around.aws.sdk_config(Some(api.region())).await;
     let client = QueueClient::new(&config);
     let queue = |url: String| -> Arc<dyn CountedQueue> {
         Arc::new(SqsQueue::new(client.clone(), url, None))

@@ -105,7 +105,7 @@ async fn desk(queue: &Arc<ScriptedQueue>) -> Desk<ScriptedWorker> {
     let queue = || Arc::clone(queue) as Arc<dyn Queue>;
     let table = Arc::new(MemoryTable::default());
     let ledger = Ledger::new(table, queue(), queue(), clock.clone(), Arc::new(|_: &str| false));
-    let around = Surroundings { clock, variables: Arc::new(|_: &str| None), function: None };
+    let around = Surroundings::of_function(clock, Arc::new(|_: &str| None));
     let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
     let job = Arc::new(Job::parse(Job::template()).unwrap());
     workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job })).await;
