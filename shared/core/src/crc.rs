@@ -2,26 +2,39 @@
 //!
 //! `crc64_ecma` is CRC-64/XZ, what OSS and COS report; `crc64_nvme` is CRC-64/NVME, what S3 reports.
 
-use crc_fast::CrcAlgorithm::{Crc64Nvme, Crc64Xz};
+use std::fmt;
 
 use crate::proof::Streamed;
 
 /// CRC-64/ECMA of some bytes.
 pub fn crc64_ecma(bytes: &[u8]) -> u64 {
-    crc_fast::checksum(Crc64Xz, bytes)
+    let mut digest = crc64fast::Digest::new();
+    digest.write(bytes);
+    digest.sum64()
 }
 
 /// CRC-64/NVME of some bytes.
 pub fn crc64_nvme(bytes: &[u8]) -> u64 {
-    crc_fast::checksum(Crc64Nvme, bytes)
+    let mut digest = crc64fast_nvme::Digest::new();
+    digest.write(bytes);
+    digest.sum64()
 }
 
 /// Computes over bytes while they pass, whatever the sizes of the pieces.
-#[derive(Clone, Debug)]
+///
+/// By a crate for each of the two: one that knows every CRC would put a table for each of them into
+/// every function, a tenth of its zip.
+#[derive(Clone)]
 pub struct Digester {
     bytes: u64,
-    ecma: crc_fast::Digest,
-    nvme: Option<crc_fast::Digest>,
+    ecma: crc64fast::Digest,
+    nvme: Option<crc64fast_nvme::Digest>,
+}
+
+impl fmt::Debug for Digester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Digester").field(&self.streamed()).finish()
+    }
 }
 
 impl Digester {
@@ -30,17 +43,17 @@ impl Digester {
     pub fn new(with_nvme: bool) -> Self {
         Self {
             bytes: 0,
-            ecma: crc_fast::Digest::new(Crc64Xz),
-            nvme: with_nvme.then(|| crc_fast::Digest::new(Crc64Nvme)),
+            ecma: crc64fast::Digest::new(),
+            nvme: with_nvme.then(crc64fast_nvme::Digest::new),
         }
     }
 
     /// Takes the next bytes in.
     pub fn update(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        self.ecma.update(bytes);
+        self.ecma.write(bytes);
         if let Some(nvme) = &mut self.nvme {
-            nvme.update(bytes);
+            nvme.write(bytes);
         }
     }
 
@@ -48,8 +61,8 @@ impl Digester {
     pub fn streamed(&self) -> Streamed {
         Streamed {
             bytes: self.bytes,
-            crc64_ecma: self.ecma.finalize(),
-            crc64_nvme: self.nvme.as_ref().map(crc_fast::Digest::finalize),
+            crc64_ecma: self.ecma.sum64(),
+            crc64_nvme: self.nvme.as_ref().map(crc64fast_nvme::Digest::sum64),
         }
     }
 }
@@ -61,24 +74,60 @@ pub fn fold(parts: impl IntoIterator<Item = Streamed>) -> Streamed {
     let nothing = Streamed { bytes: 0, crc64_ecma: 0, crc64_nvme: Some(0) };
     parts.into_iter().fold(nothing, |whole, part| Streamed {
         bytes: whole.bytes + part.bytes,
-        crc64_ecma: joined(Crc64Xz, whole.crc64_ecma, part.crc64_ecma, part.bytes),
+        crc64_ecma: ECMA.joined(whole.crc64_ecma, part.crc64_ecma, part.bytes),
         crc64_nvme: whole
             .crc64_nvme
             .zip(part.crc64_nvme)
-            .map(|(whole, crc)| joined(Crc64Nvme, whole, crc, part.bytes)),
+            .map(|(whole, crc)| NVME.joined(whole, crc, part.bytes)),
     })
 }
 
 /// CRC-64/ECMA of a whole from (CRC-64/ECMA, bytes) of its parts in order.
 pub fn fold_ecma(parts: impl IntoIterator<Item = (u64, u64)>) -> u64 {
-    parts.into_iter().fold(0, |whole, (crc, bytes)| joined(Crc64Xz, whole, crc, bytes))
+    parts.into_iter().fold(0, |whole, (crc, bytes)| ECMA.joined(whole, crc, bytes))
 }
 
-fn joined(algorithm: crc_fast::CrcAlgorithm, front: u64, back: u64, back_bytes: u64) -> u64 {
-    if back_bytes == 0 {
-        return front;
+/// A CRC-64 by its polynomial, the coefficient of `x^0` in the highest bit. Both begin with all ones
+/// and end inverted, so that what the front adds to the whole is its CRC times a power of `x`.
+///
+/// <https://reveng.sourceforge.io/crc-catalogue/17plus.htm>
+#[derive(Clone, Copy)]
+struct Polynomial(u64);
+
+const ECMA: Polynomial = Polynomial(0xC96C_5795_D787_0F42);
+const NVME: Polynomial = Polynomial(0x9A6C_9329_AC4B_C9B5);
+
+impl Polynomial {
+    /// The CRC of two pieces in a row, the second of so many bytes.
+    fn joined(self, front: u64, back: u64, back_bytes: u64) -> u64 {
+        self.product(front, self.power(back_bytes)) ^ back
     }
-    crc_fast::checksum_combine(algorithm, front, back, back_bytes)
+
+    /// `x^(8 bytes)`, by squaring.
+    fn power(self, bytes: u64) -> u64 {
+        let (mut power, mut square, mut left) = (1 << 63, 1 << (63 - 8), bytes);
+        while left != 0 {
+            if left & 1 != 0 {
+                power = self.product(power, square);
+            }
+            square = self.product(square, square);
+            left >>= 1;
+        }
+        power
+    }
+
+    /// The remainder of the product of two remainders.
+    fn product(self, a: u64, b: u64) -> u64 {
+        let (mut sum, mut shifted) = (0, b);
+        for bit in (0..64).rev() {
+            if a >> bit & 1 != 0 {
+                sum ^= shifted;
+            }
+            let carry = if shifted & 1 != 0 { self.0 } else { 0 };
+            shifted = shifted >> 1 ^ carry;
+        }
+        sum
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +152,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pieces_of_any_length_join_as_another_implementation_joins_them(
+            front: u64, back: u64, back_bytes in 1_u64..1 << 48,
+        ) {
+            use crc_fast::CrcAlgorithm::{Crc64Nvme, Crc64Xz};
+            for (ours, theirs) in [(ECMA, Crc64Xz), (NVME, Crc64Nvme)] {
+                prop_assert_eq!(
+                    ours.joined(front, back, back_bytes),
+                    crc_fast::checksum_combine(theirs, front, back, back_bytes)
+                );
+            }
+        }
+
         #[test]
         fn any_partition_folds_to_the_whole(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..12),
