@@ -22,6 +22,7 @@ mod old_data;
 mod peers;
 mod pipeline;
 mod promises;
+mod rates;
 mod readme;
 mod sdk_judges;
 mod template;

@@ -1,8 +1,10 @@
 //! What a job may ask and move at its two ends, by the hour, and what of it is one worker's.
 //!
-//! Rates are those of the whole fleet. [`Calendar`] says which are in force at an instant.
+//! Rates are those of the whole fleet. [`Calendar`] says which are in force at an instant; [`shares`]
+//! divides them.
 
 mod calendar;
+pub mod shares;
 mod zone;
 
 use serde::{Deserialize, Serialize};
