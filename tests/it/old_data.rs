@@ -168,6 +168,7 @@ fn pass_row() -> PassRow {
         ended: Some(Timestamp(1_763_800_900_000)),
         outstanding_chunks: 2,
         reread_millionths: None,
+        rates_set_at: None,
         totals: Some(PassTotals { walked: walked(), sum: sum(), slices: 3, tasks: 8 }),
     }
 }
@@ -330,6 +331,8 @@ fn every_row_of_every_version_is_read() {
     let mut audited = sum();
     audited.count(Outcome::Equal, 9, Some(Grade::C));
     audited.count(Outcome::Missing, 0, None);
+    let rated = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
+    check_row(tested, "pass-rated", &rated);
     let audit = PassRow {
         kind: PassKind::Audit,
         since: None,

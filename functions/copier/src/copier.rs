@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::job::{BadDefinition, Job};
 use ossferry_core::ports::{Source, Target};
+use ossferry_core::rates::Admission;
 use ossferry_ledger::lease::LeaseLost;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::PassRow;
@@ -15,6 +16,10 @@ use crate::batch::copy_batch;
 use crate::line::Line;
 use crate::parts::copy_range;
 use crate::session::{LOOK_AGAIN_MIN, PassWork, Session};
+
+/// A message that comes while nothing new is copied comes again after this at the latest: somebody may open
+/// a window by hand.
+const CLOSED_LOOK_MAX: Duration = Duration::from_mins(5);
 
 /// Times and counts of a copier that no job decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +64,8 @@ pub struct CopierParts {
     /// Objects and parts in flight in this process, over all calls. A host that closes it lets every
     /// call end what it has begun and hand the rest back.
     pub in_flight: Arc<Semaphore>,
+    /// Whether something new may be copied now.
+    pub admission: Admission,
     /// What no job decides.
     pub options: CopierOptions,
 }
@@ -107,6 +114,11 @@ impl Copier {
         invocation: &Invocation,
     ) -> Result<Handled, CopyError> {
         let session = Session::new(&self.parts, Arc::clone(&self.line), invocation);
+        if let Some(until) = self.parts.admission.closed_until() {
+            // Before it is claimed: no attempt is counted, and nothing is held.
+            let wait = until.since(session.ledger.now());
+            return Ok(Handled::Later(wait.clamp(LOOK_AGAIN_MIN, CLOSED_LOOK_MAX)));
+        }
         let handled = match message {
             Message::Task(task) => copy_batch(self, &session, task).await,
             Message::Range { task, generation, range } => {
@@ -133,6 +145,9 @@ impl Copier {
 
     /// The definition that the pass began with.
     pub(crate) fn work_of(&self, pass: PassRow) -> Result<PassWork, BadDefinition> {
+        if pass.rates_set_at.is_some() {
+            self.parts.admission.note_set_rates();
+        }
         let mut known = self.job.lock().unwrap_or_else(PoisonError::into_inner);
         let job = match &*known {
             Some((hash, job)) if *hash == pass.definition_hash => Arc::clone(job),

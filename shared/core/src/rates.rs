@@ -3,6 +3,7 @@
 //! Rates are those of the whole fleet. [`Calendar`] says which are in force at an instant; [`shares`]
 //! divides them.
 
+mod admission;
 mod calendar;
 pub mod shares;
 mod zone;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
+pub use admission::Admission;
 pub use calendar::{Calendar, Day, Window};
 pub use zone::TimeZone;
 

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod ends;
+mod paces;
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
 use ossferry_http::CredentialsProvider;
 
-pub use ends::{SourceEnd, Throttles, source_end, source_key, target_client, target_end};
+pub use ends::{SourceEnd, source_end, source_key, target_client, target_end};
+pub use paces::Paces;
 
 /// Reads an environment variable.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;

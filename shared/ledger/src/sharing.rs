@@ -16,10 +16,10 @@ use ossferry_core::rates::{Calendar, InForce};
 use ossferry_core::time::Timestamp;
 
 use crate::codec::decode;
-use crate::ids::{JobName, job_partition, rate_row, rates_row};
+use crate::ids::{JobName, PassRef, job_partition, pass_row, rate_row, rates_row};
 use crate::lease::Change;
 use crate::ledger::{Ledger, LedgerError, Result};
-use crate::rows::{RateRow, RatesRow};
+use crate::rows::{PassRow, RateRow, RatesRow};
 
 /// Between two renewals of a few workers. What is set or becomes free is noticed so soon.
 const PERIOD_MIN: Duration = Duration::from_secs(10);
@@ -82,12 +82,24 @@ impl Ledger {
         self.read(&rates_row(job)).await
     }
 
-    /// Sets rates in place of the definition's: whoever holds a share learns it at its next renewal.
+    /// Sets rates in place of the definition's: whoever holds a share learns it at its next renewal, and
+    /// whoever works on the pass that runs without one when it next reads that pass's row.
     pub async fn put_rates(&self, job: &JobName, rates: &RatesRow) -> Result<()> {
         let step = |row: Option<&RatesRow>| {
             Ok(if row == Some(rates) { Change::Keep(()) } else { Change::Write(rates.clone(), ()) })
         };
-        self.change_or_put(&rates_row(job), None, step).await.map(drop)
+        self.change_or_put(&rates_row(job), None, step).await?;
+        if let Some(pass) = self.running_pass(job).await? {
+            let pass = PassRef { job: job.clone(), pass };
+            self.step::<PassRow, _>(&pass_row(&pass), |row| row.note_set_rates(rates.at)).await?;
+        }
+        Ok(())
+    }
+
+    /// What is in force of a job whose definition has this calendar.
+    pub async fn rates_in_force(&self, job: &JobName, calendar: &Calendar) -> Result<InForce> {
+        let defined = calendar.in_force(self.now());
+        Ok(self.set_rates(job).await?.map_or(defined, |set| set.over(defined)))
     }
 
     /// The shares that are leased now.
