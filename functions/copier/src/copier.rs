@@ -17,10 +17,6 @@ use crate::line::Line;
 use crate::parts::copy_range;
 use crate::session::{LOOK_AGAIN_MIN, PassWork, Session};
 
-/// A message that comes while nothing new is copied comes again after this at the latest: somebody may open
-/// a window by hand.
-const CLOSED_LOOK_MAX: Duration = Duration::from_mins(5);
-
 /// Times and counts of a copier that no job decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CopierOptions {
@@ -38,6 +34,9 @@ pub struct CopierOptions {
     pub backoff_max: Duration,
     /// A message whose work another worker holds is delivered again after this at the latest.
     pub look_again_max: Duration,
+    /// A message that comes while nothing new is copied comes again after this at the latest: somebody may
+    /// open a window by hand.
+    pub closed_look_max: Duration,
 }
 
 impl Default for CopierOptions {
@@ -49,6 +48,7 @@ impl Default for CopierOptions {
             backoff: Duration::from_millis(250),
             backoff_max: Duration::from_secs(10),
             look_again_max: Duration::from_secs(30),
+            closed_look_max: Duration::from_mins(5),
         }
     }
 }
@@ -117,7 +117,9 @@ impl Copier {
         if let Some(until) = self.parts.admission.closed_until() {
             // Before it is claimed: no attempt is counted, and nothing is held.
             let wait = until.since(session.ledger.now());
-            return Ok(Handled::Later(wait.clamp(LOOK_AGAIN_MIN, CLOSED_LOOK_MAX)));
+            return Ok(Handled::Later(
+                wait.clamp(LOOK_AGAIN_MIN, self.parts.options.closed_look_max),
+            ));
         }
         let handled = match message {
             Message::Task(task) => copy_batch(self, &session, task).await,

@@ -133,7 +133,12 @@ impl Session {
     pub(crate) fn is_closing(&self) -> bool {
         tokio::time::Instant::now() >= self.closing_at
             || self.ledger.now() >= self.deadline
-            || self.admission.closed_until().is_some()
+            || self.is_closed()
+    }
+
+    /// Whether a window lets nothing new be copied: what does not move then says nothing.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.admission.closed_until().is_some()
     }
 
     /// Whether the time is up, so that nothing may be ended in the ledger that needs no lease.

@@ -14,6 +14,7 @@ use ossferry_core::rates::shares::{EachKind, demand};
 use ossferry_core::rates::{Admission, Calendar};
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Paces;
+use ossferry_http::Usage;
 use ossferry_ledger::ids::JobName;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Handler, HandlerError, Held, Invocation, Ledger, ShareHolder};
@@ -139,10 +140,9 @@ impl RateKeeper {
     /// What this process could use of each rate, by what it used since the last renewal.
     fn demands(&self, time: Duration) -> EachKind<Option<u64>> {
         let [source, target] = self.paces.take_usage();
-        let of = |usage: Option<ossferry_http::Usage>| match usage {
-            Some(usage) => demand(usage.taken, usage.offered, time),
-            None => Some(0),
-        };
+        // An end that does not count, counts with no worker: each may have as much as there is.
+        let of =
+            |usage: Option<Usage>| usage.and_then(|usage| demand(usage.taken, usage.offered, time));
         [of(source[0]), of(source[1]), of(target[0]), of(target[1])]
     }
 

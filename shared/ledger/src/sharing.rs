@@ -33,6 +33,9 @@ const RENEWALS_PER_SECOND: u64 = 40;
 /// A worker that lacks part of its fair share looks again after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
+/// Workers that begin together find each other soon.
+const RENEWALS_OF_A_NEWCOMER: u64 = 3;
+
 /// Renewals that may be missed before a lease ends.
 const PERIODS_IN_LEASE: u32 = 3;
 
@@ -176,7 +179,9 @@ impl ShareHolder {
         let held = self.held();
         apply(&held);
         if held.in_force.is_unlimited() {
-            return Ok(self.due(PERIOD_MAX, held.in_force.until));
+            // Somebody may open a window by hand.
+            let pause = if held.in_force.closed { PERIOD_MIN } else { PERIOD_MAX };
+            return Ok(self.due(pause, held.in_force.until));
         }
         let (seen, number) = match self.number {
             Some(number) => (seen, number),
@@ -214,7 +219,8 @@ impl ShareHolder {
         }
         let held = self.held();
         apply(&held);
-        let pause = if self.lacks(&portions, &others) { LOOK_AGAIN } else { period };
+        let is_new = self.renewals < RENEWALS_OF_A_NEWCOMER;
+        let pause = if is_new || self.lacks(&portions, &others) { LOOK_AGAIN } else { period };
         Ok(self.due(pause, held.in_force.until))
     }
 

@@ -27,6 +27,9 @@ use crate::local_ledger::{self, ledger_path};
 use crate::machine::Machine;
 use crate::progress::{Progress, Traffic, watched};
 
+/// Between two looks whether a window is still closed.
+const CLOSED_LOOK_MAX: Duration = Duration::from_secs(5);
+
 /// No invocation is shorter, unless it is asked for: a hand-back costs rows.
 const INVOCATION_MIN: Duration = Duration::from_secs(30);
 
@@ -142,7 +145,11 @@ impl Crew {
                 target: Arc::clone(&self.target),
                 in_flight: Arc::clone(&in_flight),
                 admission: self.rates.admission().clone(),
-                options: CopierOptions::default(),
+                // A queue of this machine takes no money for it.
+                options: CopierOptions {
+                    closed_look_max: CLOSED_LOOK_MAX,
+                    ..CopierOptions::default()
+                },
             });
             stations.push(Station {
                 name: "copier",
