@@ -17,6 +17,7 @@ mod fc;
 mod finishing;
 mod kills;
 mod lambda;
+mod limits;
 mod models;
 mod old_data;
 mod peers;

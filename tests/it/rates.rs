@@ -8,12 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ossferry_conformance::memory::MemoryTable;
 use ossferry_core::error::PortError;
+use ossferry_core::job::Job;
 use ossferry_core::ports::{Condition, Row, RowPage, Table, Written};
 use ossferry_core::rates::shares::{THOUSANDTHS, demand};
 use ossferry_core::rates::{Calendar, Rates};
 use ossferry_core::time::{Clock, Timestamp};
+use ossferry_ends::Paces;
+use ossferry_host::RateKeeper;
 use ossferry_ledger::ids::JobName;
-use ossferry_ledger::rows::RatesRow;
+use ossferry_ledger::rows::{ClosedWindows, RatesRow};
 use ossferry_ledger::{Held, Ledger, ShareHolder};
 use ossferry_tests::faulty::{Fate, Fates, FaultyTable};
 use ossferry_tests::post::Post;
@@ -280,10 +283,82 @@ async fn a_day_of_a_fleet(workers: usize) -> f64 {
     calls / hours / workers
 }
 
+/// A larger fleet for the second tier.
+const WORKERS: &str = "OSSFERRY_FLEET";
+
 #[test]
 fn fifty_workers_share_a_rate_whoever_comes_goes_or_wants_less() {
-    for calls in seeds::each(seeds::wanted(0..2), |_| a_day_of_a_fleet(50)) {
+    let workers = std::env::var(WORKERS).map_or(50, |text| text.parse().expect("a number"));
+    for calls in seeds::each(seeds::wanted(0..2), |_| a_day_of_a_fleet(workers)) {
         println!("{calls:.0} calls of the table a worker and hour");
         assert!(calls < 2_400.0, "{calls}");
     }
+}
+
+/// A job whose `[limits]` holds these lines.
+fn job(limits: &str) -> Job {
+    let text = Job::template().replace("[limits]", &format!("[limits]\n{limits}\n"));
+    Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn a_job_without_limits_costs_no_call_of_the_table_until_some_are_set_while_it_runs() {
+    seeds::under(1, async {
+        let fleet = Fleet::new(0);
+        let ledger = fleet.ledger();
+        let keeper = RateKeeper::new(&ledger, &job(""), Paces::default());
+        let hour = Duration::from_hours(1);
+        keeper.around(sleep(hour)).await;
+        assert_eq!(fleet.fates.calls().len(), 0);
+        let name = JobName::from("photos");
+        ledger.put_rates(&name, &set(Some(1_000))).await.unwrap();
+        // As a claim finds it in the pass's row.
+        keeper.admission().note_set_rates();
+        let before = fleet.fates.calls().len();
+        keeper.around(sleep(hour)).await;
+        let held = keeper.held().unwrap();
+        assert_eq!(held.shares, [None, None, Some(1_000_000), None]);
+        let calls = fleet.fates.calls().len() - before;
+        assert!(calls > 300 && calls < 1_500, "{calls} calls in an hour");
+    });
+}
+
+#[test]
+fn a_worker_that_was_frozen_past_its_lease_has_nothing_when_it_wakes_until_it_leases_anew() {
+    seeds::under(1, async {
+        let fleet = Fleet::new(0);
+        let ledger = fleet.ledger();
+        let job = job("bytes_per_second = 1000");
+        let keepers = [0, 1].map(|_| RateKeeper::new(&ledger, &job, Paces::default()));
+        let share = |keeper: &RateKeeper| keeper.held().unwrap().shares[KIND];
+        keepers[0].around(sleep(Duration::from_secs(20))).await;
+        assert!(share(&keepers[0]) > Some(900_000), "alone it has nearly everything");
+        // Nobody drives the first one: an environment between two invocations.
+        keepers[1].around(sleep(Duration::from_mins(2))).await;
+        assert!(share(&keepers[1]) > Some(900_000), "the other's lease has ended");
+        let waking = keepers[0].around(async { share(&keepers[0]).unwrap() });
+        assert_eq!(waking.await, 0, "work begins with what was leased anew: all is the other's");
+        let both = async { keepers[1].around(sleep(Duration::from_mins(1))).await };
+        tokio::join!(keepers[0].around(sleep(Duration::from_mins(1))), both);
+        let shares = [share(&keepers[0]).unwrap(), share(&keepers[1]).unwrap()];
+        assert!(shares[0] + shares[1] <= 1_000_000, "{shares:?}");
+        assert!(shares.iter().all(|share| *share > 400_000), "{shares:?}");
+    });
+}
+
+#[test]
+fn nothing_begins_before_it_is_known_whether_a_closed_window_was_opened_by_hand() {
+    seeds::under(1, async {
+        let fleet = Fleet::new(0);
+        let ledger = fleet.ledger();
+        let job = job("time_zone = \"UTC\"\n[[limits.window]]\nclosed = true");
+        let closed_at_once = async || {
+            let keeper = RateKeeper::new(&ledger, &job, Paces::default());
+            keeper.around(async { keeper.admission().closed_until() }).await.is_some()
+        };
+        assert!(closed_at_once().await);
+        let open = RatesRow { closed_windows: ClosedWindows::Ignored, ..RatesRow::default() };
+        ledger.put_rates(&JobName::from("photos"), &open).await.unwrap();
+        assert!(!closed_at_once().await);
+    });
 }
