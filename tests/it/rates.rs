@@ -301,12 +301,17 @@ fn job(limits: &str) -> Job {
     Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+fn keeper(ledger: &Ledger, job: &Job) -> RateKeeper {
+    let owner = format!("w{:x}", fastrand::u32(..));
+    RateKeeper::new(ledger, job, Paces::default(), owner)
+}
+
 #[test]
 fn a_job_without_limits_costs_no_call_of_the_table_until_some_are_set_while_it_runs() {
     seeds::under(1, async {
         let fleet = Fleet::new(0);
         let ledger = fleet.ledger();
-        let keeper = RateKeeper::new(&ledger, &job(""), Paces::default());
+        let keeper = keeper(&ledger, &job(""));
         let hour = Duration::from_hours(1);
         keeper.around(sleep(hour)).await;
         assert_eq!(fleet.fates.calls().len(), 0);
@@ -329,7 +334,7 @@ fn a_worker_that_was_frozen_past_its_lease_has_nothing_when_it_wakes_until_it_le
         let fleet = Fleet::new(0);
         let ledger = fleet.ledger();
         let job = job("bytes_per_second = 1000");
-        let keepers = [0, 1].map(|_| RateKeeper::new(&ledger, &job, Paces::default()));
+        let keepers = [0, 1].map(|_| keeper(&ledger, &job));
         let share = |keeper: &RateKeeper| keeper.held().unwrap().shares[KIND];
         keepers[0].around(sleep(Duration::from_secs(20))).await;
         assert!(share(&keepers[0]) > Some(900_000), "alone it has nearly everything");
@@ -353,7 +358,7 @@ fn nothing_begins_before_it_is_known_whether_a_closed_window_was_opened_by_hand(
         let ledger = fleet.ledger();
         let job = job("time_zone = \"UTC\"\n[[limits.window]]\nclosed = true");
         let closed_at_once = async || {
-            let keeper = RateKeeper::new(&ledger, &job, Paces::default());
+            let keeper = keeper(&ledger, &job);
             keeper.around(async { keeper.admission().closed_until() }).await.is_some()
         };
         assert!(closed_at_once().await);

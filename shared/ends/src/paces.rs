@@ -1,13 +1,12 @@
 //! How both ends of a job are asked, together.
 
+use std::time::Duration;
+
 use ossferry_aliyun::OssTarget;
-use ossferry_core::rates::shares::EachKind;
+use ossferry_core::rates::shares::{EachKind, demand};
 use ossferry_http::{Pace, Usage};
 
 use crate::SourceEnd;
-
-/// Of one end: what was used of bytes and of requests; `None` where that end does not count them.
-type EndUsage = [Option<Usage>; 2];
 
 /// The paces of a job's two ends in one process; without any nothing is counted and nothing kept.
 #[derive(Default)]
@@ -35,16 +34,19 @@ impl Paces {
         self.source.iter().chain(&self.target).map(Pace::take_throttles).sum()
     }
 
-    /// What was used since the last call, at the source and at the target.
-    pub fn take_usage(&self) -> [EndUsage; 2] {
+    /// What this process could use of each rate, by what it used in this `time`: since the last call. `None`:
+    /// as much as there is; so, too, of an end that does not count, which counts with no worker.
+    pub fn take_demands(&self, time: Duration) -> EachKind<Option<u64>> {
         let usage = |pace: &Option<Pace>| match pace.as_ref().map(Pace::take_usage) {
             Some(usage) => usage.map(Some),
             None => [None, None],
         };
         let (source, target) = (usage(&self.source), usage(&self.target));
         // What only passes the target is used of both.
-        let bytes = if self.counts_source_bytes { source[0] } else { target[0] };
-        [[bytes, source[1]], target]
+        let source_bytes = if self.counts_source_bytes { source[0] } else { target[0] };
+        [source_bytes, source[1], target[0], target[1]].map(|usage: Option<Usage>| {
+            usage.and_then(|usage| demand(usage.taken, usage.offered, time))
+        })
     }
 
     /// Has each end keep to these rates from now on.

@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use ossferry_core::job::Job;
-use ossferry_core::rates::shares::{EachKind, demand};
 use ossferry_core::rates::{Admission, Calendar};
 use ossferry_core::time::Timestamp;
 use ossferry_ends::Paces;
-use ossferry_http::Usage;
 use ossferry_ledger::ids::JobName;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Handler, HandlerError, Held, Invocation, Ledger, ShareHolder};
@@ -50,10 +48,9 @@ struct Turn {
 }
 
 impl RateKeeper {
-    /// Of a process that holds nothing yet.
-    pub fn new(ledger: &Ledger, job: &Job, paces: Paces) -> Self {
+    /// Of a process that holds nothing yet. `owner` is its alone.
+    pub fn new(ledger: &Ledger, job: &Job, paces: Paces, owner: String) -> Self {
         let calendar: Calendar = job.limits.calendar();
-        let owner = format!("{:016x}", fastrand::u64(..));
         let (is_limited, name) = (!calendar.is_empty(), JobName(job.name.clone()));
         let holder = ShareHolder::new(ledger.clone(), name, owner, calendar);
         let never = Timestamp(0);
@@ -126,7 +123,7 @@ impl RateKeeper {
 
     async fn renew(&self, turn: &mut Turn) {
         let now = self.ledger.now();
-        let demands = self.demands(now.since(turn.renewed_at));
+        let demands = self.paces.take_demands(now.since(turn.renewed_at));
         turn.renewed_at = now;
         // Dropped half-way it is tried again by whoever comes next.
         turn.due_at = now.plus(TRY_AGAIN);
@@ -135,15 +132,6 @@ impl RateKeeper {
             Ok(due) => turn.due_at = self.ledger.now().plus(due),
             Err(error) => tracing::warn!(%error, "lease a share of the job's rates"),
         }
-    }
-
-    /// What this process could use of each rate, by what it used since the last renewal.
-    fn demands(&self, time: Duration) -> EachKind<Option<u64>> {
-        let [source, target] = self.paces.take_usage();
-        // An end that does not count, counts with no worker: each may have as much as there is.
-        let of =
-            |usage: Option<Usage>| usage.and_then(|usage| demand(usage.taken, usage.offered, time));
-        [of(source[0]), of(source[1]), of(target[0]), of(target[1])]
     }
 
     fn apply(&self, held: &Held) {

@@ -173,7 +173,9 @@ impl<W> Workshop<W> {
         let target = Arc::new(target_end(&job, &self.around).await?);
         let (ledger, job) = (self.ledger.clone(), Arc::new(job));
         let throttles = Paces::of(&source, &target);
-        let rates = Arc::new(RateKeeper::new(&ledger, &job, Paces::of(&source, &target)));
+        let owner = format!("{:016x}", fastrand::u64(..));
+        let rates = RateKeeper::new(&ledger, &job, Paces::of(&source, &target), owner);
+        let rates = Arc::new(rates);
         let (slots, admission) = (self.slots.clone(), rates.admission().clone());
         let (source, job_of_parts) = (source.port(), Arc::clone(&job));
         let parts = Parts { ledger, source, target, job: job_of_parts, slots, admission };

@@ -71,7 +71,9 @@ impl Crew {
         let (source, traffic) = (source.port(), Arc::<Traffic>::default());
         let target = watched(Arc::new(target), Arc::clone(&traffic));
         let (kept, database, presence) = local_ledger::join(&job, machine)?;
-        let rates = Arc::new(RateKeeper::new(&kept.ledger, &job, paces));
+        // What a killed process held of the rates is free once it is seen to be dead.
+        let owner = format!("{}/rates", presence.worker_id());
+        let rates = Arc::new(RateKeeper::new(&kept.ledger, &job, paces, owner));
         let marks = set_marks(&database, &job, role)?;
         let busy_planners = Arc::new(AtomicUsize::new(0));
         let (busy, slots) = (Arc::clone(&busy_planners), count(job.limits.slices_max));

@@ -107,7 +107,7 @@ async fn desk(queue: &Arc<ScriptedQueue>) -> Desk<ScriptedWorker> {
     let ledger = Ledger::new(table, queue(), queue(), clock.clone(), Arc::new(|_: &str| false));
     let around = Surroundings { clock, variables: Arc::new(|_: &str| None), function: None };
     let job = Arc::new(Job::parse(Job::template()).unwrap());
-    let rates = Arc::new(RateKeeper::new(&ledger, &job, Paces::default()));
+    let rates = Arc::new(RateKeeper::new(&ledger, &job, Paces::default(), "w".to_owned()));
     let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
     workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job, rates })).await;
     Desk { workshop, queue: queue() }
