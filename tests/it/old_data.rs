@@ -15,6 +15,7 @@ use ossferry_core::object::{ETag, ObjectHeaders};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Row, Value};
 use ossferry_core::proof::Grade;
+use ossferry_core::rates::shares::Portion;
 use ossferry_core::sums::{Sum, Walked};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::codec::{TypedRow, decode, encode};
@@ -26,10 +27,10 @@ use ossferry_ledger::lists::{
 };
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{
-    Child, CutoverRow, DeployedRow, DirectoryRow, JobRow, ListRow, MirrorRow, MirrorState,
-    MirrorWish, OutstandingRow, PartResult, PassIndexRow, PassKind, PassRow, PassState, PassTotals,
-    PlaceRow, RangeRow, RangeState, SliceRow, SliceState, TaskKind, TaskRow, TaskState, UploadRow,
-    UploadState,
+    Child, ClosedWindows, CutoverRow, DeployedRow, DirectoryRow, JobRow, ListRow, MirrorRow,
+    MirrorState, MirrorWish, OutstandingRow, PartResult, PassIndexRow, PassKind, PassRow,
+    PassState, PassTotals, PlaceRow, RangeRow, RangeState, RateRow, RatesRow, SliceRow, SliceState,
+    TaskKind, TaskRow, TaskState, UploadRow, UploadState,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -167,6 +168,7 @@ fn pass_row() -> PassRow {
         ended: Some(Timestamp(1_763_800_900_000)),
         outstanding_chunks: 2,
         reread_millionths: None,
+        rates_set_at: None,
         totals: Some(PassTotals { walked: walked(), sum: sum(), slices: 3, tasks: 8 }),
     }
 }
@@ -273,6 +275,23 @@ fn every_row_of_every_version_is_read() {
     check_row(tested, "deployed", &DeployedRow { name: "nightly".into() });
     let place = PlaceRow { owner: "1-a.0f".to_owned(), until: Timestamp(1_795_000_090_000) };
     check_row(tested, "place", &place);
+    let target_bytes = Portion { share: 25_000_000, demand: None };
+    let target_requests = Portion { share: 1_500, demand: Some(2_000) };
+    let rate = RateRow {
+        owner: "00ff00ff00ff00ff".to_owned(),
+        until: Timestamp(1_795_000_035_000),
+        portions: [None, None, Some(target_bytes), Some(target_requests)],
+    };
+    check_row(tested, "rate", &rate);
+    let rates = RatesRow {
+        source_bytes_per_second: Some(0),
+        source_requests_per_second: Some(500),
+        target_bytes_per_second: Some(50_000_000),
+        target_requests_per_second: Some(900),
+        closed_windows: ClosedWindows::Ignored,
+        at: Timestamp(1_795_000_000_000),
+    };
+    check_row(tested, "rates", &rates);
     let index = PassIndexRow {
         pass: "p".into(),
         kind: PassKind::Full,
@@ -312,6 +331,8 @@ fn every_row_of_every_version_is_read() {
     let mut audited = sum();
     audited.count(Outcome::Equal, 9, Some(Grade::C));
     audited.count(Outcome::Missing, 0, None);
+    let rated = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
+    check_row(tested, "pass-rated", &rated);
     let audit = PassRow {
         kind: PassKind::Audit,
         since: None,

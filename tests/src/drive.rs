@@ -126,6 +126,7 @@ impl Drive {
             source,
             target,
             in_flight: Arc::new(Semaphore::new(8)),
+            admission: ossferry_core::rates::Admission::default(),
             options: CopierOptions {
                 backoff: Duration::from_millis(1),
                 backoff_max: Duration::from_millis(2),

@@ -100,6 +100,7 @@ impl PlayedFunctions {
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             in_flight: Arc::new(Semaphore::new(8)),
+            admission: ossferry_core::rates::Admission::default(),
             options: CopierOptions::default(),
         });
         let queue = DeployedStack::queue;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::job::{BadDefinition, Job};
 use ossferry_core::ports::{Source, Target};
+use ossferry_core::rates::Admission;
 use ossferry_ledger::lease::LeaseLost;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::PassRow;
@@ -33,6 +34,9 @@ pub struct CopierOptions {
     pub backoff_max: Duration,
     /// A message whose work another worker holds is delivered again after this at the latest.
     pub look_again_max: Duration,
+    /// A message that comes while nothing new is copied comes again after this at the latest: somebody may
+    /// open a window by hand.
+    pub closed_look_max: Duration,
 }
 
 impl Default for CopierOptions {
@@ -44,6 +48,7 @@ impl Default for CopierOptions {
             backoff: Duration::from_millis(250),
             backoff_max: Duration::from_secs(10),
             look_again_max: Duration::from_secs(30),
+            closed_look_max: Duration::from_mins(5),
         }
     }
 }
@@ -59,6 +64,8 @@ pub struct CopierParts {
     /// Objects and parts in flight in this process, over all calls. A host that closes it lets every
     /// call end what it has begun and hand the rest back.
     pub in_flight: Arc<Semaphore>,
+    /// Whether something new may be copied now.
+    pub admission: Admission,
     /// What no job decides.
     pub options: CopierOptions,
 }
@@ -107,6 +114,13 @@ impl Copier {
         invocation: &Invocation,
     ) -> Result<Handled, CopyError> {
         let session = Session::new(&self.parts, Arc::clone(&self.line), invocation);
+        if let Some(until) = self.parts.admission.closed_until() {
+            // Before it is claimed: no attempt is counted, and nothing is held.
+            let wait = until.since(session.ledger.now());
+            return Ok(Handled::Later(
+                wait.clamp(LOOK_AGAIN_MIN, self.parts.options.closed_look_max),
+            ));
+        }
         let handled = match message {
             Message::Task(task) => copy_batch(self, &session, task).await,
             Message::Range { task, generation, range } => {
@@ -133,6 +147,9 @@ impl Copier {
 
     /// The definition that the pass began with.
     pub(crate) fn work_of(&self, pass: PassRow) -> Result<PassWork, BadDefinition> {
+        if pass.rates_set_at.is_some() {
+            self.parts.admission.note_set_rates();
+        }
         let mut known = self.job.lock().unwrap_or_else(PoisonError::into_inner);
         let job = match &*known {
             Some((hash, job)) if *hash == pass.definition_hash => Arc::clone(job),

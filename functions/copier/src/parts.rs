@@ -129,7 +129,8 @@ async fn move_range(
     })
     .await;
     let moved = results.len() - range.results.len();
-    if verdict.is_none() && moved == 0 && fruitless >= FRUITLESS_MAX {
+    let has_stalled = moved == 0 && fruitless >= FRUITLESS_MAX && !session.is_closed();
+    if verdict.is_none() && has_stalled {
         verdict = Some(out_of_patience(back.as_ref()));
     }
     match verdict {

@@ -10,6 +10,7 @@ use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::object::ObjectInfo;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Source, Target};
+use ossferry_core::rates::Admission;
 use ossferry_core::time::Timestamp;
 use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::ids::PassRef;
@@ -81,6 +82,7 @@ pub(crate) struct Session {
     pub(crate) target: Arc<dyn Target>,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) options: CopierOptions,
+    admission: Admission,
     pub(crate) claimant: Claimant,
     /// Nothing new begins from here on.
     pub(crate) closing_at: Instant,
@@ -113,6 +115,7 @@ impl Session {
             target: target.metered(Arc::clone(&target_meter)),
             in_flight: Arc::clone(&parts.in_flight),
             options: parts.options,
+            admission: parts.admission.clone(),
             closing_at: before_end(parts.options.stop_margin.min(left / 4)),
             cut_off_at: before_end(parts.options.record_margin.min(left / 8)),
             claimant,
@@ -128,7 +131,14 @@ impl Session {
 
     /// Whether nothing new may begin any more.
     pub(crate) fn is_closing(&self) -> bool {
-        tokio::time::Instant::now() >= self.closing_at || self.ledger.now() >= self.deadline
+        tokio::time::Instant::now() >= self.closing_at
+            || self.ledger.now() >= self.deadline
+            || self.is_closed()
+    }
+
+    /// Whether a window lets nothing new be copied: what does not move then says nothing.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.admission.closed_until().is_some()
     }
 
     /// Whether the time is up, so that nothing may be ended in the ledger that needs no lease.

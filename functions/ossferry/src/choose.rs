@@ -81,6 +81,7 @@ mod tests {
             ended: None,
             outstanding_chunks: 0,
             reread_millionths: None,
+            rates_set_at: None,
             totals: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The command line. Names and flags here are what scripts rely on.
 
 mod arguments;
+mod rates;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub(crate) use arguments::{
     InspectArguments, Inspected, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments,
     OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
 };
+pub(crate) use rates::{LimitsAction, SetLimits};
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, and where a pass ended: finished and nothing failed; 2 a pass finished with \
@@ -216,6 +218,24 @@ pub(crate) enum Command {
     #[command(after_help = "Example: ossferry sweep --job job.toml\n\n\
                             Exit status: 0 swept; 1 it could not be.")]
     Sweep(JobArgument),
+
+    /// How much the whole fleet of a job may ask and move: show it, or change it while a pass runs
+    ///
+    /// Limits are those of `[limits]` in the job file, by its windows, for all workers together: they
+    /// share them by rows in the ledger. What is set here stands in place of the job file's, at every
+    /// hour, until it is set anew or cleared. It holds within 30 seconds wherever somebody works under a
+    /// limit; where there was none, from the next task that a worker takes. A window that is closed stays
+    /// closed, unless --open: then messages that were put off come within five minutes.
+    #[command(after_help = "Examples:\n  ossferry limits show --job job.toml\n  \
+                            ossferry limits set --job job.toml --target-bytes 50000000\n  \
+                            ossferry limits set --job job.toml --source-requests none --open\n  \
+                            ossferry limits set --job job.toml --clear\n\n\
+                            Exit status: 0 shown, or set; 1 nothing was set, with the reason.")]
+    Limits {
+        /// What to do with them
+        #[command(subcommand)]
+        action: LimitsAction,
+    },
 
     /// Returns dead letters to their queues, where the ledger says that they are still due
     ///

@@ -272,6 +272,12 @@ pub(crate) enum CommandError {
     /// `copy`, `cancel`: nothing to work on.
     #[error("no pass runs; begin one with: ossferry run, or: ossferry plan")]
     NoPassRuns,
+    /// `limits set` without anything to set.
+    #[error(
+        "nothing is named to be set: name --source-bytes, --source-requests, --target-bytes, \
+         --target-requests, --open or --clear"
+    )]
+    NoLimitNamed,
     /// `status`, `report`, `inspect`: nothing to show.
     #[error("the ledger knows no pass of job {0:?} yet; begin one with: ossferry run")]
     NoPass(String),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ossferry_core::rates::Admission;
+use ossferry_core::time::Timestamp;
 use ossferry_host::{Activity, Station};
 use ossferry_ledger::ids::PassRef;
 use ossferry_ledger::{HandlerError, PassStatus};
@@ -39,6 +41,9 @@ const IDLE_BEFORE_SWEEP: Duration = Duration::from_secs(3);
 
 /// A sweep that found nothing new is repeated ever less often.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_mins(1);
+
+/// That a window is closed is said so often.
+const CLOSED_SAY_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Without a message for so long a planner that is alone has nothing left to open.
 const IDLE_BEFORE_WALKED: Duration = Duration::from_millis(1_500);
@@ -96,6 +101,8 @@ pub(crate) struct Host<'a> {
     pub(crate) activity: Arc<Activity>,
     /// Messages that a slice may have out.
     pub(crate) window: u64,
+    /// Whether something new is copied now.
+    pub(crate) admission: Admission,
     /// Shows how far the pass is.
     pub(crate) progress: Progress,
     /// Ctrl-C.
@@ -185,8 +192,12 @@ impl Host<'_> {
                 () = activity.ended() => {}
             }
             let next_look = Instant::now() + LOOK_INTERVAL;
-            if self.kept.ledger.pass(&self.pass).await?.state.is_final() {
+            let row = self.kept.ledger.pass(&self.pass).await?;
+            if row.state.is_final() {
                 return Ok(Some(HostEnd::PassEnded));
+            }
+            if row.rates_set_at.is_some() {
+                self.admission.note_set_rates();
             }
             if let Some(end) = self.round(&mut rounds).await? {
                 return Ok(Some(end));
@@ -220,6 +231,12 @@ impl Host<'_> {
         if self.activity.idle() < IDLE_BEFORE_SWEEP {
             rounds.sweep_interval = IDLE_BEFORE_SWEEP;
             rounds.sweep_due = now;
+        } else if let Some(until) = self.admission.closed_until() {
+            // Every message comes again by itself; one that a sweep sends beside it would, too.
+            if now >= rounds.sweep_due {
+                self.progress.say(&closed_text(until));
+                rounds.sweep_due = now + CLOSED_SAY_INTERVAL;
+            }
         } else if now >= rounds.sweep_due {
             self.sweep().await?;
             let status = match status {
@@ -262,6 +279,14 @@ impl Host<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// That a window of the job is closed.
+pub(crate) fn closed_text(until: Timestamp) -> String {
+    if until == Timestamp::MAX {
+        return "closed: the job's windows let nothing be copied".to_owned();
+    }
+    format!("closed until {until}: the job's windows let nothing be copied before")
 }
 
 /// Why nothing moves in this process. `is_unplanned`: no process takes the planner's messages.
@@ -323,6 +348,7 @@ mod tests {
             ended: None,
             outstanding_chunks: 0,
             reread_millionths: None,
+            rates_set_at: None,
             totals: None,
         };
         let status = |slices_unwalked, tasks| PassStatus {

@@ -14,6 +14,7 @@ mod import_cfg;
 mod init;
 mod inspect;
 mod job_ledger;
+mod limits;
 mod local_ledger;
 mod machine;
 mod mirror;
@@ -119,6 +120,7 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,
         Command::Sweep(job) => run::sweep(&job.file, machine).await,
+        Command::Limits { action } => limits::limits(&action, machine).await,
         Command::Mirror { action } => mirror::mirror(&action, machine).await,
         Command::Redrive(job) => return redrive::redrive(&job.file, machine).await,
         Command::Cutover(arguments) => return cutover::cutover(&arguments, machine).await,

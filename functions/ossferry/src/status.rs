@@ -7,13 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ossferry_core::job::Job;
 use ossferry_core::report::Report;
+use ossferry_ledger::PassStatus;
 use ossferry_ledger::rows::PassState;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::command_error::CommandError;
 use crate::job_ledger::{JobLedger, read_job};
+use crate::limits;
 use crate::machine::Machine;
 use crate::progress::Progress;
 use crate::summary::report_of;
@@ -29,6 +32,9 @@ struct Standing<'a> {
     /// Whether the pass is open, and a process of this machine works on it; of a stack, whether messages
     /// wait for its functions or are held by them.
     working: bool,
+    /// What the fleet may do, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<limits::Standing>,
 }
 
 /// Prints the pass that runs, or the newest, as ossimport's `stat` would. Reads every task.
@@ -50,6 +56,17 @@ pub(crate) async fn show_as_ossimport(
     let report = report_of(&status, machine.now());
     let text = ossimport::stat(&kept.job.0, &status, &report, &tasks, working);
     Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// What the fleet that works on a pass may do, where anything limits it.
+async fn limits_of(
+    kept: &JobLedger,
+    status: &PassStatus,
+) -> Result<Option<limits::Standing>, CommandError> {
+    // A definition of a newer version is not read here.
+    let Ok(job) = Job::from_json(&status.row.definition) else { return Ok(None) };
+    let standing = limits::Standing::of(&kept.ledger, &kept.job, &job).await?;
+    Ok(standing.line().is_some().then_some(standing))
 }
 
 /// Shows the pass that runs, or the newest; with `watch` until it has ended.
@@ -76,15 +93,19 @@ pub(crate) async fn show(
         if json || has_ended || !watch {
             progress.finish();
             let report = report_of(&status, machine.now());
-            let text = if json {
-                let standing = Standing { report: &report, working };
-                serde_json::to_string(&standing).expect("a report is texts and numbers")
-            } else if has_ended || working {
-                report.to_string()
+            let limits = if has_ended { None } else { limits_of(&kept, &status).await? };
+            let line = limits.as_ref().and_then(limits::Standing::line);
+            if json {
+                let standing = Standing { report: &report, working, limits };
+                let text = serde_json::to_string(&standing).expect("a report is texts and numbers");
+                writeln!(std::io::stdout(), "{text}")?;
             } else {
-                format!("{report}\n{idle}")
-            };
-            writeln!(std::io::stdout(), "{text}")?;
+                let idle = (!has_ended && !working).then_some(&idle);
+                let report = report.to_string();
+                let parts = [Some(&report), line.as_ref(), idle].into_iter().flatten();
+                let text: Vec<&str> = parts.map(String::as_str).collect();
+                writeln!(std::io::stdout(), "{}", text.join("\n"))?;
+            }
         } else {
             progress.show(&status);
             if was_working && !working {

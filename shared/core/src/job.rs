@@ -9,6 +9,7 @@ mod filter;
 mod identity;
 mod mistakes;
 mod parse;
+mod rates;
 mod restoring;
 mod secrets;
 mod section;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::Key;
 use crate::ports::ListingOrder;
+use crate::rates::{Calendar, Rates, TimeZone, Window};
 use crate::time::Timestamp;
 
 pub use azure::AzureSource;
@@ -318,10 +320,22 @@ impl Overwrite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Bytes of objects a second, over all workers of one process. No limit where `None`.
+    /// Bytes of objects a second at each end, over the whole fleet. No limit where `None`.
     pub bytes_per_second: Option<u64>,
-    /// Requests a second at each end, over all workers of one process. No limit where `None`.
+    /// Requests a second at each end, over the whole fleet. No limit where `None`.
     pub requests_per_second: Option<u64>,
+    /// At the source alone; what it does not name is as at each end.
+    #[serde(skip_serializing_if = "Rates::is_unlimited")]
+    pub source: Rates,
+    /// At the target alone; what it does not name is as at each end.
+    #[serde(skip_serializing_if = "Rates::is_unlimited")]
+    pub target: Rates,
+    /// By whose clock `windows` are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// Spans of each week in which other rates hold, or nothing is copied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Tasks copied at once in one process. Default 4.
     pub workers: u32,
     /// Objects and parts in flight at once in one process, at most; it adapts below. Default 64.
@@ -349,6 +363,10 @@ impl Default for Limits {
         Self {
             bytes_per_second: None,
             requests_per_second: None,
+            source: Rates::default(),
+            target: Rates::default(),
+            time_zone: None,
+            windows: Vec::new(),
             workers: 4,
             concurrency_max: 64,
             task_seconds: 60,
@@ -359,6 +377,22 @@ impl Default for Limits {
             window_tasks: 64,
             slices_max: 8,
             failures_max: 1_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The fleet's rates, by the hour.
+    pub fn calendar(&self) -> Calendar {
+        let each = Rates {
+            bytes_per_second: self.bytes_per_second,
+            requests_per_second: self.requests_per_second,
+        };
+        Calendar {
+            source: self.source.or(each),
+            target: self.target.or(each),
+            time_zone: self.time_zone.clone(),
+            windows: self.windows.clone(),
         }
     }
 }

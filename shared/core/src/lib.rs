@@ -17,6 +17,7 @@ pub mod packing;
 pub mod ports;
 pub mod prices;
 pub mod proof;
+pub mod rates;
 pub mod report;
 pub mod since;
 pub mod splitting;

@@ -12,6 +12,7 @@ use ossferry_core::job::{
     Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
+use ossferry_core::rates::Rates;
 use ossferry_http::{
     CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
 };
@@ -53,8 +54,16 @@ impl SourceEnd {
         }
     }
 
+    /// How its store is asked, for requests alone: the hosts of a list together.
+    pub(crate) fn requests_pace(&self) -> Option<&Pace> {
+        match self {
+            Self::Urls(list) => Some(list.requests_pace()),
+            _ => self.pace(),
+        }
+    }
+
     /// How its store is asked. A folder is not, and each host of a list has a pace of its own.
-    fn pace(&self) -> Option<&Pace> {
+    pub(crate) fn pace(&self) -> Option<&Pace> {
         match self {
             Self::Folder(_) | Self::Urls(_) => None,
             Self::Azure(container) => Some(container.pace()),
@@ -62,21 +71,6 @@ impl SourceEnd {
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
         }
-    }
-}
-
-/// What both ends count of answers that ask for fewer requests.
-pub struct Throttles(Vec<Pace>);
-
-impl Throttles {
-    /// Of these two, whoever asks them.
-    pub fn of(source: &SourceEnd, target: &OssTarget) -> Self {
-        Self(source.pace().into_iter().chain([target.client().pace()]).cloned().collect())
-    }
-
-    /// How many there were since the last call.
-    pub fn take(&self) -> u64 {
-        self.0.iter().map(Pace::take_throttles).sum()
     }
 }
 
@@ -92,7 +86,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
         SourceSpec::UrlList(list) => {
             let source = UrlSource::open(UrlOptions {
                 spec: list.clone(),
-                lane: lane_options(&without_bytes(&job.limits)),
+                lane: lane_options(&job.limits, source_rates(job)),
                 clock: Arc::clone(&around.clock),
                 retry: RetryPolicy::default(),
             });
@@ -102,7 +96,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
-    let lane = lane(&without_bytes(&job.limits));
+    let lane = lane(&job.limits, source_rates(job));
     let clock = Arc::clone(&around.clock);
     let end = match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
@@ -138,7 +132,7 @@ async fn azure_source(
     // Accounts are global: a secret's own region is the state's.
     let credentials = signer(SOURCE, &container.credentials, "", job, around).await?;
     let options = AzureOptions {
-        lane: lane(&without_bytes(&job.limits)),
+        lane: lane(&job.limits, source_rates(job)),
         endpoint: container.endpoint.clone(),
         account: container.account.clone(),
         container: container.container.clone(),
@@ -196,7 +190,8 @@ pub async fn target_client(job: &Job, around: &Surroundings) -> Result<OssClient
         name: &target.bucket,
         addressing: target.addressing,
     };
-    oss_client(&bucket, lane(&job.limits), signer, around).map_err(refused)
+    oss_client(&bucket, lane(&job.limits, job.limits.calendar().target), signer, around)
+        .map_err(refused)
 }
 
 /// The target of a job. Asks the bucket once whether its default encryption leaves an `ETag` an MD5,
@@ -284,19 +279,18 @@ fn oss_client(
     })
 }
 
-/// The limits of the source's end: every byte passes the target's lane as well, and there it is counted
-/// against the job's rate.
-fn without_bytes(limits: &Limits) -> Limits {
-    Limits { bytes_per_second: None, ..limits.clone() }
+/// What the source is asked at most until shares of it are kept.
+fn source_rates(job: &Job) -> Rates {
+    job.limits.calendar().source
 }
 
 /// A lane under the job's limits: never shared between the two ends, because a copy holds a place
 /// in each.
-fn lane(limits: &Limits) -> Lane {
-    Lane::new(&lane_options(limits))
+fn lane(limits: &Limits, rates: Rates) -> Lane {
+    Lane::new(&lane_options(limits, rates))
 }
 
-fn lane_options(limits: &Limits) -> LaneOptions {
+fn lane_options(limits: &Limits, rates: Rates) -> LaneOptions {
     let places = limits.concurrency_max.saturating_add(limits.slices_max);
     let max_concurrency = usize::try_from(places).unwrap_or(usize::MAX);
     let usual = PaceOptions::default();
@@ -304,8 +298,8 @@ fn lane_options(limits: &Limits) -> LaneOptions {
         pace: PaceOptions {
             initial_concurrency: usual.initial_concurrency.min(max_concurrency),
             max_concurrency,
-            requests_per_second: limits.requests_per_second,
-            bytes_per_second: limits.bytes_per_second,
+            requests_per_second: rates.requests_per_second,
+            bytes_per_second: rates.bytes_per_second,
         },
         ..LaneOptions::default()
     }
@@ -370,7 +364,7 @@ mod tests {
     #[test]
     fn the_lane_leaves_room_for_listings_beside_every_object_in_flight() {
         let limits = Limits { concurrency_max: 3, slices_max: 2, ..Limits::default() };
-        assert_eq!(lane(&limits).pace().concurrency(), 5);
-        assert_eq!(lane(&Limits::default()).pace().concurrency(), 16);
+        assert_eq!(lane(&limits, Rates::default()).pace().concurrency(), 5);
+        assert_eq!(lane(&Limits::default(), Rates::default()).pace().concurrency(), 16);
     }
 }

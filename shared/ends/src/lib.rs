@@ -3,6 +3,7 @@
 
 mod credentials;
 mod ends;
+mod paces;
 
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use ossferry_core::error::PortError;
 use ossferry_core::time::Clock;
 use ossferry_http::CredentialsProvider;
 
-pub use ends::{SourceEnd, Throttles, source_end, source_key, target_client, target_end};
+pub use ends::{SourceEnd, source_end, source_key, target_client, target_end};
 pub use ossferry_aws::Variables;
+pub use paces::Paces;
 
 /// What only a binary may read, handed down.
 #[derive(Clone)]

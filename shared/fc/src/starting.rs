@@ -124,6 +124,7 @@ mod tests {
             ended: None,
             outstanding_chunks: 0,
             reread_millionths: None,
+            rates_set_at: None,
             totals: None,
         };
         let mut totals = PassTotals { tasks, slices: 1, ..PassTotals::default() };

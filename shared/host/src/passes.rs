@@ -78,7 +78,7 @@ impl<W: PassMaker> Passes<'_, W> {
         let made = self.workshop.of_definition(definition, hash).await?;
         let TriggerEvent { kind, since, reread, .. } = *event;
         let asked = AskedPass { pass, kind, since, reread };
-        made.worker.begin_pass(&made.job, asked).await
+        made.rates.around(made.worker.begin_pass(&made.job, asked)).await
     }
 
     /// The id of a trigger's pass: the same, however often the trigger is delivered.

@@ -39,7 +39,7 @@ impl<W: Handler> Workshop<W> {
             Found::Worker(made) => made,
             Found::Over => return Ok(Handled::Done),
         };
-        let handled = self.in_slots(message, &made, invocation).await?;
+        let handled = made.rates.around(self.in_slots(message, &made, invocation)).await?;
         if handled == Handled::Done && matches!(message, Message::Task(_) | Message::Range { .. }) {
             let seconds = begun.elapsed().as_secs_f64();
             self.metrics().add(&message.pass().job, Metric::TaskSeconds, seconds);

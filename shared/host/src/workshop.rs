@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use ossferry_core::job::{BadDefinition, Job};
 use ossferry_core::ports::{Source, Target};
-use ossferry_ends::{EndError, Surroundings, Throttles, source_end, target_end};
+use ossferry_core::rates::Admission;
+use ossferry_ends::{EndError, Paces, Surroundings, source_end, target_end};
 use ossferry_ledger::ids::{JobName, PassRef};
 use ossferry_ledger::rows::PassState;
 use ossferry_ledger::{HandlerError, Ledger, LedgerError};
 use tokio::sync::Mutex;
 
 use crate::metrics::{Metric, Metrics};
+use crate::rates::RateKeeper;
 use crate::slots::Slots;
 
 /// Definitions, and passes, remembered at once. More are only remnants of earlier ones.
@@ -30,6 +32,8 @@ pub struct Parts {
     pub job: Arc<Job>,
     /// Whether a further slice would be walked at once.
     pub slots: Slots,
+    /// Whether something new may be copied.
+    pub admission: Admission,
 }
 
 /// Makes a planner or copier.
@@ -67,6 +71,8 @@ pub struct Made<W> {
     pub worker: W,
     /// As the definition says.
     pub job: Arc<Job>,
+    /// Keeps its share of the job's rates; every request to the two ends is made around it.
+    pub rates: Arc<RateKeeper>,
 }
 
 /// Who works on a message.
@@ -134,6 +140,9 @@ impl<W> Workshop<W> {
         }
         match self.of_definition(&row.definition, &row.definition_hash).await {
             Ok(worker) => {
+                if row.rates_set_at.is_some() {
+                    worker.rates.admission().note_set_rates();
+                }
                 self.remember(pass, &worker).await;
                 Ok(Found::Worker(worker))
             }
@@ -163,17 +172,21 @@ impl<W> Workshop<W> {
         let source = source_end(&job, &self.around).await?;
         let target = Arc::new(target_end(&job, &self.around).await?);
         let (ledger, job) = (self.ledger.clone(), Arc::new(job));
-        let throttles = Throttles::of(&source, &target);
-        let slots = self.slots.clone();
-        let parts = Parts { ledger, source: source.port(), target, job: Arc::clone(&job), slots };
+        let throttles = Paces::of(&source, &target);
+        let owner = format!("{:016x}", fastrand::u64(..));
+        let rates = RateKeeper::new(&ledger, &job, Paces::of(&source, &target), owner);
+        let rates = Arc::new(rates);
+        let (slots, admission) = (self.slots.clone(), rates.admission().clone());
+        let (source, job_of_parts) = (source.port(), Arc::clone(&job));
+        let parts = Parts { ledger, source, target, job: job_of_parts, slots, admission };
         if kept.by_definition.len() >= KEPT_MAX {
             kept.by_definition.clear();
             kept.by_pass.clear();
             self.metrics.watch_nothing();
         }
-        let take = move || throttles.take();
+        let take = move || throttles.take_throttles();
         self.metrics.watch(&JobName(job.name.clone()), Metric::Throttles, take);
-        let worker = Arc::new(Made { worker: (self.make)(parts), job });
+        let worker = Arc::new(Made { worker: (self.make)(parts), job, rates });
         kept.by_definition.insert(definition_hash.to_owned(), Arc::clone(&worker));
         tracing::info!(definition_hash, "ends of a job opened");
         Ok(worker)

@@ -22,7 +22,7 @@ pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
 pub use listed_keys::{BrokenEscape, ListedKeys};
-pub use pace::{Pace, PaceOptions, Permit};
+pub use pace::{Pace, PaceOptions, Permit, Usage};
 pub use refreshed::{FetchCredentials, Fetched, RefreshedCredentials};
 pub use response::{LaneResponse, content_range};
 pub use retry::{RetryPolicy, asked_pause, retry, retry_while};

@@ -1,12 +1,13 @@
 //! How many requests an endpoint takes at once: found out, under the job's caps.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::token_bucket::TokenBucket;
+use crate::token_bucket::{Owed, TokenBucket};
 
 /// Longest pause that a service's answer is believed to ask for.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
@@ -45,7 +46,7 @@ pub struct Pace(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     max_concurrency: usize,
-    limits_bytes: bool,
+    limits_bytes: AtomicBool,
     state: Mutex<State>,
     freed: Notify,
 }
@@ -64,6 +65,22 @@ struct State {
     bytes: Option<TokenBucket>,
 }
 
+/// A rate a second in thousandths; no cap where `None`.
+type Rate = Option<u64>;
+
+/// Seconds of its rate that gather while nothing moves.
+const REQUESTS_BURST: f64 = 0.1;
+const BYTES_BURST: f64 = 0.25;
+
+/// What was used of a rate, and what of it there was, in thousandths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Requests or bytes that were sent.
+    pub taken: u64,
+    /// That could have been.
+    pub offered: u64,
+}
+
 enum Taken {
     Yes { more_free: bool },
     Full,
@@ -77,14 +94,13 @@ impl Pace {
         let max_concurrency = options.max_concurrency.max(1);
         let bucket = |rate: Option<u64>, burst_seconds: f64| {
             rate.map(|rate| {
-                #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
-                let rate = rate.max(1) as f64;
+                let rate = whole(rate.max(1));
                 TokenBucket::new(rate, (rate * burst_seconds).max(1.0), now)
             })
         };
         Self(Arc::new(Inner {
             max_concurrency,
-            limits_bytes: options.bytes_per_second.is_some(),
+            limits_bytes: AtomicBool::new(options.bytes_per_second.is_some()),
             state: Mutex::new(State {
                 limit: options.initial_concurrency.clamp(1, max_concurrency),
                 in_flight: 0,
@@ -92,8 +108,8 @@ impl Pace {
                 halved_at: None,
                 paused_until: None,
                 throttles: 0,
-                requests: bucket(options.requests_per_second, 0.1),
-                bytes: bucket(options.bytes_per_second, 0.25),
+                requests: bucket(options.requests_per_second, REQUESTS_BURST),
+                bytes: bucket(options.bytes_per_second, BYTES_BURST),
             }),
             freed: Notify::new(),
         }))
@@ -115,22 +131,77 @@ impl Pace {
             }
         };
         let permit = Permit { pace: self.clone(), taken_at };
-        let wait = self.state().requests.as_mut().map(|bucket| bucket.take(1.0, taken_at));
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        let (requests, bytes) = {
+            let mut state = self.state();
+            let requests = state.requests.as_mut().map(|bucket| bucket.take(1.0, taken_at));
+            // Objects of one chunk each wait nowhere else for the bytes of those before.
+            (requests, state.bytes.as_ref().map(TokenBucket::owed))
+        };
+        while let Some(wait) = self.wait_for(requests, bytes) {
             sleep(wait).await;
         }
         permit
     }
 
-    /// Counts bytes that passed, and says how long to wait before the next.
-    pub(crate) fn spend_bytes(&self, bytes: usize) -> Option<Duration> {
-        if !self.0.limits_bytes {
+    fn wait_for(&self, requests: Option<Owed>, bytes: Option<Owed>) -> Option<Duration> {
+        let (now, mut state) = (Instant::now(), self.state());
+        let requests = state.requests.as_mut().zip(requests);
+        let requests = requests.and_then(|(bucket, owed)| bucket.wait(owed, now));
+        let bytes = state.bytes.as_mut().zip(bytes);
+        let bytes = bytes.and_then(|(bucket, owed)| bucket.wait(owed, now));
+        requests.max(bytes)
+    }
+
+    /// Counts bytes that passed; answers what is to be waited for before the next, if anything.
+    pub(crate) fn spend_bytes(&self, bytes: usize) -> Option<Owed> {
+        if !self.0.limits_bytes.load(Ordering::Relaxed) {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a frame is far below 2^53 bytes")]
-        let tokens = bytes as f64;
-        let wait = self.state().bytes.as_mut()?.take(tokens, Instant::now());
-        (!wait.is_zero()).then_some(wait)
+        let now = Instant::now();
+        let mut state = self.state();
+        let bucket = state.bytes.as_mut()?;
+        let owed = bucket.take(whole(bytes as u64), now);
+        bucket.wait(owed, now).map(|_| owed)
+    }
+
+    /// How long to wait for these bytes, or `None` where they are paid for; asked again after that.
+    pub(crate) fn bytes_wait(&self, owed: Owed) -> Option<Duration> {
+        self.state().bytes.as_mut()?.wait(owed, Instant::now())
+    }
+
+    /// Has other rates from now on, in thousandths a second. Zero lets nothing begin, and holds back what
+    /// is on its way, until there is another rate.
+    pub fn set_rates(&self, bytes_per_second: Rate, requests_per_second: Rate) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let State { requests, bytes, .. } = &mut *state;
+        for (bucket, rate, burst_seconds) in [
+            (requests, requests_per_second, REQUESTS_BURST),
+            (bytes, bytes_per_second, BYTES_BURST),
+        ] {
+            let Some(rate) = rate else {
+                *bucket = None;
+                continue;
+            };
+            let rate = whole(rate) / 1e3;
+            let burst = rate * burst_seconds;
+            bucket
+                .get_or_insert_with(|| TokenBucket::new(0.0, 0.0, now))
+                .set_rate(rate, burst, now);
+        }
+        self.0.limits_bytes.store(state.bytes.is_some(), Ordering::Relaxed);
+    }
+
+    /// What was used of bytes and of requests since the last call.
+    pub fn take_usage(&self) -> [Usage; 2] {
+        let now = Instant::now();
+        let mut state = self.state();
+        let State { requests, bytes, .. } = &mut *state;
+        [bytes, requests].map(|bucket| {
+            let (taken, offered) =
+                bucket.as_mut().map(|bucket| bucket.take_usage(now)).unwrap_or_default();
+            Usage { taken: thousandths(taken), offered: thousandths(offered) }
+        })
     }
 
     /// Requests that may be in flight now.
@@ -166,6 +237,18 @@ impl Pace {
         state.in_flight += 1;
         Taken::Yes { more_free: state.in_flight < state.limit }
     }
+}
+
+fn whole(number: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+    let number = number as f64;
+    number
+}
+
+fn thousandths(tokens: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    let thousandths = (tokens * 1e3) as u64;
+    thousandths
 }
 
 /// The right to have one request in flight, until it is dropped.
@@ -301,8 +384,65 @@ mod tests {
     async fn bytes_beyond_the_rate_are_waited_for() {
         let pace =
             Pace::new(&PaceOptions { bytes_per_second: Some(1_000), ..PaceOptions::default() });
-        assert_eq!(pace.spend_bytes(250), None);
-        assert_eq!(pace.spend_bytes(2_000), Some(Duration::from_secs(2)));
-        assert_eq!(self::pace(1, 1).spend_bytes(1 << 30), None);
+        assert!(pace.spend_bytes(250).is_none());
+        let owed = pace.spend_bytes(2_000).unwrap();
+        let start = Instant::now();
+        while let Some(wait) = pace.bytes_wait(owed) {
+            sleep(wait).await;
+        }
+        assert_eq!(start.elapsed(), Duration::from_secs(2));
+        assert!(self::pace(1, 1).spend_bytes(1 << 30).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_objects_wait_for_the_bytes_of_those_before_them() {
+        let pace =
+            Pace::new(&PaceOptions { bytes_per_second: Some(1_000), ..PaceOptions::default() });
+        let start = Instant::now();
+        for _ in 0..21 {
+            let permit = pace.acquire().await;
+            // The one chunk of an object, after which its request waits for nothing.
+            permit.pace().spend_bytes(500);
+        }
+        assert_eq!(start.elapsed().as_millis() / 100, 97, "ten thousand bytes, less the burst");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_of_nothing_holds_everything_until_there_is_another() {
+        let pace = pace(4, 4);
+        pace.set_rates(Some(0), Some(0));
+        let start = Instant::now();
+        let waiting = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.acquire().await }
+        });
+        sleep(Duration::from_secs(30)).await;
+        assert!(!waiting.is_finished());
+        pace.set_rates(None, Some(2_000));
+        drop(waiting.await.unwrap());
+        assert!(start.elapsed() <= Duration::from_secs(31), "{:?}", start.elapsed());
+        let [bytes, requests] = pace.take_usage();
+        assert_eq!((bytes, requests.taken), (Usage::default(), 1_000));
+        pace.set_rates(None, None);
+        assert!(pace.spend_bytes(1 << 30).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_and_an_endpoint_that_throttles_go_together() {
+        let pace = pace(8, 8);
+        pace.set_rates(None, Some(100_000));
+        let start = Instant::now();
+        let permit = pace.acquire().await;
+        permit.asked_for_less(Some(Duration::from_secs(3)));
+        drop(permit);
+        // What gathers in a pause is no more than the burst.
+        for _ in 0..101 {
+            drop(pace.acquire().await);
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(3_900) && took <= Duration::from_secs(4), "{took:?}");
+        assert_eq!(pace.concurrency(), 4, "and half as many at once");
+        pace.set_rates(None, Some(1_000_000));
+        assert_eq!(pace.concurrency(), 4, "a higher rate is no reason for more at once");
     }
 }

@@ -16,6 +16,7 @@ use ossferry_core::ports::ObjectBody;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::pace::Pace;
+use crate::token_bucket::Owed;
 
 /// The body of a request as hyper takes it.
 pub(crate) enum RequestBody {
@@ -108,7 +109,8 @@ pub(crate) struct StreamBody {
     held: Option<Bytes>,
     progress: Arc<Progress>,
     pace: Pace,
-    pause: Option<Pin<Box<Sleep>>>,
+    /// What was passed on too early, and until when it is waited for.
+    pause: Option<(Owed, Pin<Box<Sleep>>)>,
 }
 
 impl StreamBody {
@@ -129,9 +131,15 @@ impl StreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, PortError>> {
-        if let Some(pause) = &mut self.pause {
+        while let Some((owed, pause)) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
-            self.pause = None;
+            match self.pace.bytes_wait(*owed) {
+                None => self.pause = None,
+                Some(wait) => {
+                    self.progress.moved(wait);
+                    pause.as_mut().reset(Instant::now() + wait);
+                }
+            }
         }
         loop {
             let next = ready!(self.stream.as_mut().poll_next(cx));
@@ -150,12 +158,9 @@ impl StreamBody {
                 return Poll::Ready(Err(self.wrong_length("more")));
             };
             self.missing = missing;
-            let wait = self.pace.spend_bytes(chunk.len());
+            let owed = self.pace.spend_bytes(chunk.len());
             if missing > 0 {
-                if let Some(wait) = wait {
-                    self.progress.moved(wait);
-                    self.pause = Some(Box::pin(sleep(wait)));
-                }
+                self.pause = owed.map(|owed| (owed, Box::pin(sleep(Duration::ZERO))));
                 return Poll::Ready(Ok(Some(chunk)));
             }
             self.held = Some(chunk);

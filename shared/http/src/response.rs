@@ -19,6 +19,7 @@ use crate::date::parse_http_date;
 use crate::lane::error_chain;
 use crate::pace::Permit;
 use crate::request_body::SendGuard;
+use crate::token_bucket::Owed;
 
 /// An answer whose body is still to be read. The lane counts it as in flight until then.
 pub struct LaneResponse {
@@ -117,7 +118,7 @@ struct ResponseStream {
     missing: Option<u64>,
     in_flight: Option<(Permit, Option<SendGuard>)>,
     stall: StallClock,
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<(Owed, Pin<Box<Sleep>>)>,
     done: bool,
 }
 
@@ -139,10 +140,9 @@ impl ResponseStream {
             return Err(self.error(ErrorKind::BadAnswer, "the body is longer than it should be"));
         };
         *missing = left;
-        let wait = self.in_flight.as_ref().and_then(|(permit, _)| permit.pace().spend_bytes(bytes));
-        if let Some(wait) = wait.filter(|_| left > 0) {
-            self.pause = Some(Box::pin(sleep(wait)));
-        }
+        let owed = self.in_flight.as_ref().and_then(|(permit, _)| permit.pace().spend_bytes(bytes));
+        let owed = owed.filter(|_| left > 0);
+        self.pause = owed.map(|owed| (owed, Box::pin(sleep(Duration::ZERO))));
         if left == 0 && self.incoming.is_end_stream() {
             self.in_flight = None;
         }
@@ -158,9 +158,13 @@ impl Stream for ResponseStream {
         if this.done {
             return Poll::Ready(None);
         }
-        if let Some(pause) = &mut this.pause {
+        while let Some((owed, pause)) = &mut this.pause {
             ready!(pause.as_mut().poll(cx));
-            this.pause = None;
+            let pace = this.in_flight.as_ref().map(|(permit, _)| permit.pace());
+            match pace.and_then(|pace| pace.bytes_wait(*owed)) {
+                None => this.pause = None,
+                Some(wait) => pause.as_mut().reset(Instant::now() + wait),
+            }
         }
         loop {
             let Poll::Ready(next) = Pin::new(&mut this.incoming).poll_frame(cx) else {

@@ -4,33 +4,76 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Longest wait that one debt asks for, so that a mistyped rate stalls nobody for days.
-const WAIT_MAX: Duration = Duration::from_hours(1);
+/// Longest wait before a debt is looked at again: the rate may have changed meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     per_second: f64,
     /// Tokens that gather while nobody takes any.
     burst: f64,
-    level: f64,
+    /// Tokens that came so far, less those that nobody took in time.
+    granted: f64,
+    /// Tokens taken so far.
+    taken: f64,
     filled_at: Instant,
+    /// Tokens taken, and tokens that came, since [`TokenBucket::take_usage`].
+    usage: (f64, f64),
 }
 
+/// What has to be granted before whoever took goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owed(f64);
+
 impl TokenBucket {
-    /// Begins full.
+    /// Begins with a full burst.
     pub(crate) fn new(per_second: f64, burst: f64, now: Instant) -> Self {
-        Self { per_second, burst, level: burst, filled_at: now }
+        Self { per_second, burst, granted: burst, taken: 0.0, filled_at: now, usage: (0.0, 0.0) }
     }
 
-    /// Takes `tokens` at once, and says how long to wait before going on.
-    pub(crate) fn take(&mut self, tokens: f64, now: Instant) -> Duration {
-        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.level = (self.level + passed * self.per_second).min(self.burst) - tokens;
-        self.filled_at = now;
-        if self.level >= 0.0 {
-            return Duration::ZERO;
+    /// Has another rate from now on; what is owed stays owed, and what lies there stays.
+    pub(crate) fn set_rate(&mut self, per_second: f64, burst: f64, now: Instant) {
+        self.fill(now);
+        (self.per_second, self.burst) = (per_second, burst);
+    }
+
+    /// Takes `tokens` at once.
+    pub(crate) fn take(&mut self, tokens: f64, now: Instant) -> Owed {
+        self.fill(now);
+        self.taken += tokens;
+        self.usage.0 += tokens;
+        Owed(self.taken)
+    }
+
+    /// What everybody owes who has taken so far.
+    pub(crate) fn owed(&self) -> Owed {
+        Owed(self.taken)
+    }
+
+    /// How long to wait at least before going on; `None` where nothing is owed any more.
+    pub(crate) fn wait(&mut self, owed: Owed, now: Instant) -> Option<Duration> {
+        self.fill(now);
+        let missing = owed.0 - self.granted;
+        if missing <= f64::EPSILON * owed.0 {
+            return None;
         }
-        Duration::try_from_secs_f64(-self.level / self.per_second).unwrap_or(WAIT_MAX).min(WAIT_MAX)
+        let wait = Duration::try_from_secs_f64(missing / self.per_second).unwrap_or(LOOK_AGAIN);
+        // A timer counts whole milliseconds.
+        Some(wait.clamp(Duration::from_millis(1), LOOK_AGAIN))
+    }
+
+    /// Tokens that were taken and that came since the last call.
+    pub(crate) fn take_usage(&mut self, now: Instant) -> (f64, f64) {
+        self.fill(now);
+        std::mem::take(&mut self.usage)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        let came = passed * self.per_second;
+        self.usage.1 += came;
+        self.granted = (self.granted + came).min(self.taken + self.burst);
+        self.filled_at = now;
     }
 }
 
@@ -38,14 +81,36 @@ impl TokenBucket {
 mod tests {
     use super::*;
 
+    const MILLI: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_debt_is_paid_at_the_rate() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(10.0, 5.0, start);
-        assert_eq!(bucket.take(5.0, start), Duration::ZERO);
-        assert_eq!(bucket.take(5.0, start), Duration::from_millis(500));
-        assert_eq!(bucket.take(0.0, start + Duration::from_millis(500)), Duration::ZERO);
+        let first = bucket.take(5.0, start);
+        assert_eq!(bucket.wait(first, start), None);
+        let second = bucket.take(4.0, start);
+        assert_eq!(bucket.wait(second, start), Some(400 * MILLI));
+        assert_eq!(bucket.wait(first, start), None, "a later debt is not an earlier one's");
+        assert_eq!(bucket.wait(second, start + 400 * MILLI), None);
         let later = start + Duration::from_mins(1);
-        assert_eq!(bucket.take(6.0, later), Duration::from_millis(100), "no more than the burst");
+        let third = bucket.take(6.0, later);
+        assert_eq!(bucket.wait(third, later), Some(100 * MILLI), "no more than the burst");
+    }
+
+    #[test]
+    fn another_rate_holds_for_debts_that_stand_and_a_rate_of_nothing_grants_nothing() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(10.0, 0.0, start);
+        let owed = bucket.take(10.0, start);
+        assert_eq!(bucket.wait(owed, start), Some(LOOK_AGAIN), "a second, looked at before");
+        bucket.set_rate(0.0, 0.0, start + 500 * MILLI);
+        let later = start + Duration::from_hours(1);
+        assert_eq!(bucket.wait(owed, later), Some(LOOK_AGAIN));
+        bucket.set_rate(50.0, 0.0, later);
+        assert_eq!(bucket.wait(owed, later), Some(100 * MILLI), "five are left");
+        assert_eq!(bucket.wait(owed, later + 100 * MILLI), None);
+        assert_eq!(bucket.take_usage(later + 100 * MILLI), (10.0, 10.0));
+        assert_eq!(bucket.take_usage(later + 100 * MILLI), (0.0, 0.0));
     }
 }

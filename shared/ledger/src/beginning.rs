@@ -131,6 +131,7 @@ impl Ledger {
             })
         })
         .await?;
+        let rates_set_at = self.set_rates(&pass.job).await?.map(|set| set.at);
         let (now, job) = (self.now(), &begin.job);
         let (row, ()) = self
             .change_or_put::<PassRow, _>(&pass_row(pass), None, |row| {
@@ -153,6 +154,7 @@ impl Ledger {
                             ended: None,
                             outstanding_chunks: chunks,
                             reread_millionths: begin.reread,
+                            rates_set_at,
                             totals: None,
                         },
                         (),

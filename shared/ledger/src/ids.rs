@@ -165,6 +165,16 @@ pub fn place_row(job: &JobName, place: u32) -> RowId {
     row(job_partition(job), format!("copier/{place:06}"))
 }
 
+/// The rates of a job that stand in place of its definition's.
+pub fn rates_row(job: &JobName) -> RowId {
+    row(job_partition(job), "rate")
+}
+
+/// One worker's shares of a job's rates, from 0.
+pub fn rate_row(job: &JobName, number: u32) -> RowId {
+    row(job_partition(job), format!("rate/{number:06}"))
+}
+
 /// A pass in the index of its job.
 pub fn pass_index_row(pass: &PassRef) -> RowId {
     row(job_partition(&pass.job), format!("pass/{}", pass.pass))

@@ -17,8 +17,8 @@ use crate::url::Url;
 pub(crate) struct Hosts {
     lane: LaneOptions,
     allow: Vec<AllowedHost>,
-    /// Of all hosts together, where the job limits the requests a second.
-    requests: Option<Pace>,
+    /// Of all hosts together.
+    requests: Pace,
     lanes: Mutex<HashMap<String, Arc<OnceCell<Lane>>>>,
 }
 
@@ -26,14 +26,14 @@ impl Hosts {
     /// `lane` is for one host; its requests a second are those of all together.
     pub(crate) fn new(mut lane: LaneOptions, allow: Vec<AllowedHost>) -> Self {
         let requests_per_second = lane.pace.requests_per_second.take();
-        let requests = requests_per_second.map(|_| {
-            let unlimited = usize::MAX >> 1;
-            Pace::new(&PaceOptions {
-                initial_concurrency: unlimited,
-                max_concurrency: unlimited,
-                requests_per_second,
-                bytes_per_second: None,
-            })
+        // Every byte passes the target's lane, and is counted there.
+        lane.pace.bytes_per_second = None;
+        let unlimited = usize::MAX >> 1;
+        let requests = Pace::new(&PaceOptions {
+            initial_concurrency: unlimited,
+            max_concurrency: unlimited,
+            requests_per_second,
+            bytes_per_second: None,
         });
         Self { lane, allow, requests, lanes: Mutex::default() }
     }
@@ -48,10 +48,13 @@ impl Hosts {
             Arc::clone(lanes.entry(name).or_default())
         };
         let lane = cell.get_or_try_init(|| self.connect(url)).await?.clone();
-        if let Some(requests) = &self.requests {
-            drop(requests.acquire().await);
-        }
+        drop(self.requests.acquire().await);
         Ok(lane)
+    }
+
+    /// How all hosts together are asked.
+    pub(crate) fn requests_pace(&self) -> &Pace {
+        &self.requests
     }
 
     async fn connect(&self, url: &Url) -> Result<Lane, PortError> {

@@ -14,7 +14,7 @@ use ossferry_core::ports::{
     ListRequest, ListStart, ListingOrder, OpenObject, Page, Source, SourceProfile,
 };
 use ossferry_core::time::{Clock, Timestamp};
-use ossferry_http::{LaneBody, LaneOptions, LaneRequest, LaneResponse, RetryPolicy, retry};
+use ossferry_http::{LaneBody, LaneOptions, LaneRequest, LaneResponse, Pace, RetryPolicy, retry};
 
 use crate::answer::{check_range, object_info, refused, useless, whole_length};
 use crate::fetched::read_list;
@@ -150,6 +150,11 @@ impl Asker {
 }
 
 impl UrlSource {
+    /// How the hosts of the list are asked, all together.
+    pub fn requests_pace(&self) -> &Pace {
+        self.asker.hosts.requests_pace()
+    }
+
     /// Reads the list. Fails with `NoSuchBucket` where there is none, with `Unsupported` where it is not
     /// as the job file says.
     pub async fn open(options: UrlOptions) -> Result<Self, PortError> {

@@ -163,6 +163,7 @@ async fn put_pass(table: &dyn Table, pass: &PassRef, definition: String) {
         ended: None,
         outstanding_chunks: 0,
         reread_millionths: None,
+        rates_set_at: None,
         totals: None,
     };
     put(table, pass_row(pass), &row).await;

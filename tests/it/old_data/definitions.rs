@@ -70,6 +70,21 @@ fn job(source: &str) -> Job {
     Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+/// With rates of each end and by the hour.
+fn timed() -> Job {
+    let text = format!(
+        "name = \"nightly\"\n[source]{COMPATIBLE}[target]\nregion = \"cn-hangzhou\"\n\
+         bucket = \"moved\"\n\
+         credentials = {{ from = \"env\", access_key = \"C\", secret_key = \"D\" }}\n\
+         [limits]\npart_bytes = 33554432\nbytes_per_second = 100000000\n\
+         source.requests_per_second = 500\ntime_zone = \"Asia/Shanghai\"\n\
+         [[limits.window]]\ndays = [\"mon\", \"fri\"]\nfrom = \"08:00\"\nto = \"20:00\"\n\
+         target.bytes_per_second = 20000000\n\
+         [[limits.window]]\nfrom = \"23:30\"\nto = \"01:00\"\nclosed = true\n"
+    );
+    Job::parse(&text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
 /// As functions on AWS have it.
 fn deployed() -> Job {
     let text = format!(
@@ -99,6 +114,7 @@ fn every_definition_of_every_version_is_read() {
         ("v2-kodo.json", job(KODO)),
         ("v2-azure.json", job(AZURE)),
         ("v2-inventory.json", job(INVENTORY)),
+        ("v2-windows.json", timed()),
     ] {
         let now = job.to_json();
         let text = stored("definitions", file, &now);

@@ -88,6 +88,7 @@ impl Simulation {
             source,
             target,
             in_flight: Arc::new(Semaphore::new(8)),
+            admission: ossferry_core::rates::Admission::default(),
             options: CopierOptions::default(),
         });
         Process { ledger, planner, copier }

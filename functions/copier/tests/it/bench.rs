@@ -102,6 +102,7 @@ impl Bench {
             source: Arc::new(source.clone()),
             target: Arc::new(target.clone()),
             in_flight: in_flight.clone(),
+            admission: ossferry_core::rates::Admission::default(),
             options: CopierOptions::default(),
         }));
         let t2 = t2.map(|after| Timestamp(BEGAN).plus(TARGET_AHEAD + after));

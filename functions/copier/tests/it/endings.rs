@@ -83,6 +83,7 @@ async fn a_copier_does_not_take_a_planners_message() {
         source: Arc::new(bench.source.clone()),
         target: Arc::new(bench.target.clone()),
         in_flight: Arc::new(Semaphore::new(1)),
+        admission: ossferry_core::rates::Admission::default(),
         options: CopierOptions::default(),
     });
     let slice = bench.slice();

@@ -31,8 +31,8 @@ pub(super) fn read(cfg: &mut Cfg, draft: &mut Draft) {
             let bytes = rate.saturating_mul(BYTES_PER_KB);
             draft.limits.whole("bytes_per_second", bytes);
             let note = format!(
-                "limits.bytes_per_second = {bytes}, of each process as it was of each worker; 1 KB \
-                 taken for 1,000 bytes, the lower of two readings"
+                "limits.bytes_per_second = {bytes}, of all workers together, where it was of each: \
+                 multiply it by their number; 1 KB taken for 1,000 bytes, the lower of two readings"
             );
             cfg.became(RATE, Became::Mapped, note);
         }

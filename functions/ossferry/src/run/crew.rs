@@ -8,8 +8,8 @@ use std::time::Duration;
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
 use ossferry_core::job::{Job, Limits, SourceSpec};
 use ossferry_core::ports::{Source, Target};
-use ossferry_ends::{source_end, target_end};
-use ossferry_host::{Activity, Station, Terms};
+use ossferry_ends::{Paces, source_end, target_end};
+use ossferry_host::{Activity, RateKeeper, Rated, Station, Terms};
 use ossferry_ledger::Handler;
 use ossferry_ledger::ids::PassRef;
 use ossferry_local::{Database, Presence};
@@ -26,6 +26,9 @@ use crate::job_ledger::JobLedger;
 use crate::local_ledger::{self, ledger_path};
 use crate::machine::Machine;
 use crate::progress::{Progress, Traffic, watched};
+
+/// Between two looks whether a window is still closed.
+const CLOSED_LOOK_MAX: Duration = Duration::from_secs(5);
 
 /// No invocation is shorter, unless it is asked for: a hand-back costs rows.
 const INVOCATION_MIN: Duration = Duration::from_secs(30);
@@ -47,6 +50,7 @@ pub(crate) struct Crew {
     presence: Presence,
     busy_planners: Arc<AtomicUsize>,
     traffic: Arc<Traffic>,
+    rates: Arc<RateKeeper>,
     _marks: Vec<Mark>,
 }
 
@@ -61,11 +65,15 @@ impl Crew {
         if let SourceSpec::Folder(folder) = &job.source {
             keep_apart(&ledger_path(&job), Path::new(&folder.path))?;
         }
-        let source = source_end(&job, &machine.around).await?.port();
-        let traffic = Arc::<Traffic>::default();
-        let target =
-            watched(Arc::new(target_end(&job, &machine.around).await?), Arc::clone(&traffic));
+        let source = source_end(&job, &machine.around).await?;
+        let target = target_end(&job, &machine.around).await?;
+        let paces = Paces::of(&source, &target);
+        let (source, traffic) = (source.port(), Arc::<Traffic>::default());
+        let target = watched(Arc::new(target), Arc::clone(&traffic));
         let (kept, database, presence) = local_ledger::join(&job, machine)?;
+        // What a killed process held of the rates is free once it is seen to be dead.
+        let owner = format!("{}/rates", presence.worker_id());
+        let rates = Arc::new(RateKeeper::new(&kept.ledger, &job, paces, owner));
         let marks = set_marks(&database, &job, role)?;
         let busy_planners = Arc::new(AtomicUsize::new(0));
         let (busy, slots) = (Arc::clone(&busy_planners), count(job.limits.slices_max));
@@ -87,6 +95,7 @@ impl Crew {
             presence,
             busy_planners,
             traffic,
+            rates,
             _marks: marks,
         })
     }
@@ -94,6 +103,10 @@ impl Crew {
     /// Takes up the messages of workers that died.
     pub(crate) async fn release_dead(&self) -> Result<(), CommandError> {
         self.database.release_dead().await.map(drop).map_err(CommandError::Database)
+    }
+
+    fn rated(&self, inner: Arc<dyn Handler>) -> Arc<dyn Handler> {
+        Arc::new(Rated { keeper: Arc::clone(&self.rates), inner })
     }
 
     /// The host of one pass.
@@ -117,7 +130,7 @@ impl Crew {
         let mut stations = vec![Station {
             name: "planner",
             queue: Arc::clone(&self.kept.planner_queue),
-            handler: planner,
+            handler: self.rated(planner),
             slots: count(limits.slices_max),
             busy: Arc::clone(&self.busy_planners),
             gate: Arc::clone(&planner_gate),
@@ -133,12 +146,17 @@ impl Crew {
                 source: Arc::clone(&self.source),
                 target: Arc::clone(&self.target),
                 in_flight: Arc::clone(&in_flight),
-                options: CopierOptions::default(),
+                admission: self.rates.admission().clone(),
+                // A queue of this machine takes no money for it.
+                options: CopierOptions {
+                    closed_look_max: CLOSED_LOOK_MAX,
+                    ..CopierOptions::default()
+                },
             });
             stations.push(Station {
                 name: "copier",
                 queue: Arc::clone(&self.kept.copier_queue),
-                handler: Arc::new(copier),
+                handler: self.rated(Arc::new(copier)),
                 slots: count(self.arguments.workers.unwrap_or(limits.workers)),
                 busy: Arc::default(),
                 gate: Arc::new(AtomicBool::new(true)),
@@ -156,6 +174,7 @@ impl Crew {
             in_flight,
             activity,
             window: u64::from(limits.window_tasks),
+            admission: self.rates.admission().clone(),
             progress: Progress::new(title, machine.is_terminal, Arc::clone(&self.traffic)),
             interrupts: Interrupts::listen().map_err(CommandError::Signals)?,
             goes_on,

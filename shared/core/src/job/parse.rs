@@ -7,7 +7,7 @@ use super::mistakes::{JobErrors, Mistakes};
 use super::section::Section;
 use super::state::{self, Host};
 use super::{
-    FilterSpec, Job, Limits, Overwrite, PolicySpec, SourceSpec, identity, secrets, stores,
+    FilterSpec, Job, Limits, Overwrite, PolicySpec, SourceSpec, identity, rates, secrets, stores,
 };
 use crate::layout::{PART_BYTES_MAX, PART_BYTES_MIN, PUT_BYTES_MAX};
 
@@ -117,8 +117,6 @@ fn limits(mut section: Section<'_, '_>, host: Host, mistakes: &mut Mistakes<'_>)
     {
         let mut whole =
             |name, least, most| section.whole(name, least, most, mistakes).map(|found| found.value);
-        limits.bytes_per_second = whole("bytes_per_second", 1, u64::MAX);
-        limits.requests_per_second = whole("requests_per_second", 1, u64::MAX);
         for (limit, name, least, most) in [
             (&mut limits.workers, "workers", 1, 1_024),
             (&mut limits.concurrency_max, "concurrency_max", 1, 65_536),
@@ -142,6 +140,7 @@ fn limits(mut section: Section<'_, '_>, host: Host, mistakes: &mut Mistakes<'_>)
             }
         }
     }
+    rates::read(&mut section, &mut limits, mistakes);
     section.finish(&[], mistakes);
     limits
 }

@@ -24,6 +24,7 @@ pub(super) const HOMES: [(&str, &[&str]); 3] = [
         &[
             "bytes_per_second",
             "requests_per_second",
+            "time_zone",
             "workers",
             "concurrency_max",
             "slices_max",
@@ -91,6 +92,29 @@ impl<'a, 'i> Section<'a, 'i> {
             }
         }
         below
+    }
+
+    /// Every table of an array below this one.
+    pub(super) fn sections(
+        &mut self,
+        name: &'static str,
+        mistakes: &mut Mistakes<'_>,
+    ) -> Vec<Section<'a, 'i>> {
+        let Some((at, value)) = self.find(name) else { return Vec::new() };
+        let items = value.get_ref().as_array().map(|array| array.iter().enumerate());
+        let below = items.and_then(|items| {
+            let below = items.map(|(index, item)| {
+                let path = format!("{}[{index}]", self.full(name));
+                let table = Some(item.get_ref().as_table()?);
+                Some(Section { path, at: item.span().start, table, asked: Vec::new() })
+            });
+            below.collect::<Option<Vec<_>>>()
+        });
+        if below.is_none() {
+            let remedy = format!("write [[{}]] above each", self.full(name));
+            mistakes.add(at, self.full(name), "want a list of tables", remedy);
+        }
+        below.unwrap_or_default()
     }
 
     pub(super) fn text(

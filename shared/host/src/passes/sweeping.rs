@@ -18,6 +18,14 @@ const MESSAGE_IDLE: Duration = Duration::from_mins(10);
 /// A pass of which nothing moved for so long stands still: a task is planned to take a few minutes.
 const STANDS_STILL: Duration = Duration::from_mins(30);
 
+/// That a window closes a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Closed {
+    Now,
+    /// Until a short while ago: that nothing has moved since then means nothing.
+    Lately,
+}
+
 impl<W: PassMaker> Passes<'_, W> {
     /// Sends again what is due and has no worker, of one job or of all, and clears up after passes
     /// that ended early. What fails at one job is told at the end, after all others had their turn.
@@ -65,14 +73,40 @@ impl<W: PassMaker> Passes<'_, W> {
         let definition = Job::from_json(&row.definition)
             .map_err(|error| HandlerError { is_transient: false, message: error.to_string() })?;
         let window = u64::from(definition.limits.window_tasks);
+        let closed = self.closed(job, &definition).await?;
+        if closed == Some(Closed::Now) {
+            // Every message comes again by itself; one that is sent beside it would, too.
+            tracing::info!(job = %job, pass = %pass.pass, "closed: nothing is sent again");
+            self.workshop.metrics().add(job, Metric::StandsStill, 0.0);
+            return Ok(None);
+        }
         let swept = ledger.sweep(&pass, window, MESSAGE_IDLE).await.map_err(ledger_error)?;
         let still = ledger.still_since(&pass).await.map_err(ledger_error)?;
-        let stands_still = ledger.now().since(still) >= STANDS_STILL;
+        let stands_still = closed.is_none() && ledger.now().since(still) >= STANDS_STILL;
         tracing::info!(job = %job, pass = %pass.pass, ?swept, stands_still, "swept");
         let value = if stands_still { 1.0 } else { 0.0 };
         self.workshop.metrics().add(job, Metric::StandsStill, value);
         let PassRef { job, pass } = pass;
         Ok(Some(SweptPass { job, pass, slices: swept.slices, tasks: swept.tasks }))
+    }
+
+    /// Whether a window closes the job. Only where it has such windows a row is read.
+    async fn closed(
+        &self,
+        job: &JobName,
+        definition: &Job,
+    ) -> Result<Option<Closed>, HandlerError> {
+        let (ledger, calendar) = (self.ledger(), definition.limits.calendar());
+        if calendar.windows.iter().all(|window| !window.closed) {
+            return Ok(None);
+        }
+        let in_force = ledger.rates_in_force(job, &calendar).await.map_err(ledger_error)?;
+        let before = calendar.in_force(ledger.now().minus(STANDS_STILL));
+        Ok(match (in_force.closed, before.closed) {
+            (true, _) => Some(Closed::Now),
+            (false, true) => Some(Closed::Lately),
+            (false, false) => None,
+        })
     }
 
     /// Aborts what passes that were stopped or cancelled have left at the target.
@@ -86,7 +120,7 @@ impl<W: PassMaker> Passes<'_, W> {
             let row = self.ledger().pass(&pass).await.map_err(ledger_error)?;
             let (definition, hash) = (&row.definition, &row.definition_hash);
             let planner = self.workshop.of_definition(definition, hash).await?;
-            planner.worker.clear_up(&pass).await?;
+            planner.rates.around(planner.worker.clear_up(&pass)).await?;
         }
         Ok(())
     }

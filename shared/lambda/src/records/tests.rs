@@ -7,13 +7,13 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Job;
 use ossferry_core::ports::{Delivery, Sent};
 use ossferry_core::time::Timestamp;
-use ossferry_ends::Surroundings;
+use ossferry_ends::{Paces, Surroundings};
 use ossferry_ledger::ids::{PassRef, SliceId};
 use ossferry_ledger::{Invocation, Ledger};
 use serde_json::json;
 
 use super::*;
-use ossferry_host::{Made, Workshop};
+use ossferry_host::{Made, RateKeeper, Workshop};
 
 use crate::event::Event;
 
@@ -106,9 +106,10 @@ async fn desk(queue: &Arc<ScriptedQueue>) -> Desk<ScriptedWorker> {
     let table = Arc::new(MemoryTable::default());
     let ledger = Ledger::new(table, queue(), queue(), clock.clone(), Arc::new(|_: &str| false));
     let around = Surroundings::of_function(clock, Arc::new(|_: &str| None));
-    let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
     let job = Arc::new(Job::parse(Job::template()).unwrap());
-    workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job })).await;
+    let rates = Arc::new(RateKeeper::new(&ledger, &job, Paces::default(), "w".to_owned()));
+    let workshop = Workshop::new(ledger, around, "f", Box::new(|_| ScriptedWorker));
+    workshop.remember(&pass(), &Arc::new(Made { worker: ScriptedWorker, job, rates })).await;
     Desk { workshop, queue: queue() }
 }
 

@@ -7,6 +7,7 @@ mod mirror;
 mod pass;
 mod place;
 mod range;
+mod rate;
 mod reminder;
 mod slice;
 mod task;
@@ -19,6 +20,7 @@ pub use mirror::{MirrorRow, MirrorState};
 pub use pass::{OutstandingRow, PassKind, PassRow, PassState, PassTotals};
 pub use place::PlaceRow;
 pub use range::{PartResult, RangeRow, RangeState};
+pub use rate::{ClosedWindows, RateRow, RatesRow};
 pub use reminder::Reminder;
 pub use slice::{
     Child, DirectoryRow, IDLE_HOPS_MAX, Progress, SliceClaim, SliceRow, SliceState, SplitRefused,

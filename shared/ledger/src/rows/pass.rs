@@ -137,6 +137,10 @@ pub struct PassRow {
     /// The share of keys whose bytes an audit reads again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reread_millionths: Option<Share>,
+    /// The ledger's clock when rates were last set in place of the definition's: whoever works on the pass
+    /// and had none to keep looks for them from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates_set_at: Option<Timestamp>,
     /// Fixed when it finished.
     #[serde(with = "json_text")]
     pub totals: Option<PassTotals>,
@@ -151,6 +155,14 @@ impl PassRow {
             return Change::Keep(());
         }
         Change::Write(Self { t2, ..self.clone() }, ())
+    }
+
+    /// Notes that rates were set. One that ended needs none.
+    pub fn note_set_rates(&self, at: Timestamp) -> Change<Self, ()> {
+        if self.state.is_final() || self.rates_set_at >= Some(at) {
+            return Change::Keep(());
+        }
+        Change::Write(Self { rates_set_at: Some(at), ..self.clone() }, ())
     }
 
     /// Ends an open pass; one that ended stays as it ended.
@@ -210,6 +222,7 @@ mod tests {
             ended: None,
             outstanding_chunks: 0,
             reread_millionths: None,
+            rates_set_at: None,
             totals: None,
         }
     }

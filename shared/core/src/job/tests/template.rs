@@ -20,6 +20,7 @@ fn the_template_is_a_job_and_stays_one_uncommented() {
         Limits {
             bytes_per_second: Some(100_000_000),
             requests_per_second: Some(1_000),
+            time_zone: crate::rates::TimeZone::named("Asia/Shanghai"),
             ..Limits::default()
         }
     );
