@@ -11,6 +11,7 @@
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
+//! - [`port`]: where servers listen that have to be told.
 //! - [`deployment`]: the template, deployed by the SAM CLI to [`ministack`].
 //! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
 //! - [`command`]: the built `ossferry` as a process.
@@ -36,6 +37,7 @@ pub mod numbered;
 pub mod oss;
 pub mod pages;
 pub mod played;
+pub mod port;
 pub mod post;
 mod request_head;
 pub mod s3;
