@@ -203,6 +203,7 @@ fn task_row() -> TaskRow {
         bytes: 14,
         sum: sum(),
         attempts: 3,
+        unnoted_deaths: 0,
         fruitless: 1,
         restoring: 0,
         lease: lease(),
@@ -250,6 +251,7 @@ fn upload_row() -> UploadRow {
         proof: Some(Grade::A),
         requests: requests(),
         attempts: 0,
+        unnoted_deaths: 0,
         fruitless: 0,
     }
 }

@@ -1,5 +1,6 @@
 //! The copier's steps over a batch: claim, record, hand back.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use ossferry_core::outcome::Outcome;
@@ -87,19 +88,25 @@ impl Ledger {
             Taken::Mine => {}
         }
         let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
+        if row.is_given_up() {
+            // Whatever it is that they die of comes later than this.
+            let deaths = row.unnoted_deaths;
+            let reason = format!("{deaths} workers died before they began any object of its task");
+            self.fail_task(task, &hold, &row, &reason).await?;
+            return Ok(TaskClaim::Over);
+        }
         let objects = match self.objects(task, &row).await {
             Ok(objects) => objects,
             // A list of a newer version waits for a newer copier; a damaged one never gets better.
             Err(LedgerError::List(ListError::Damaged(_)) | LedgerError::Inconsistent(_)) => {
-                self.fail_task(task, &hold, &row).await?;
+                self.fail_task(task, &hold, &row, "the task's object list is damaged").await?;
                 return Ok(TaskClaim::Over);
             }
             Err(error) => return Err(error),
         };
         let done = self.results(task, &row).await?;
         let mut rest: Vec<u32> = (0..u32::try_from(objects.len()).unwrap_or(u32::MAX)).collect();
-        let finished: std::collections::HashSet<u32> =
-            done.iter().map(|result| result.index).collect();
+        let finished: HashSet<u32> = done.iter().map(|result| result.index).collect();
         rest.retain(|index| !finished.contains(index));
         let task = task.clone();
         Ok(TaskClaim::Mine(Box::new(ClaimedTask { task, row, hold, objects, rest, pass })))
@@ -186,14 +193,28 @@ impl Ledger {
         Ok(())
     }
 
-    /// A task whose list cannot be read: its objects fail by number, nothing is dropped in silence.
-    async fn fail_task(&self, task: &TaskRef, hold: &Hold, row: &TaskRow) -> Result<()> {
-        let count = row.objects - row.sum.objects();
-        let reason = "the task's object list is damaged";
-        let failed = (0..u32::try_from(count).unwrap_or(u32::MAX))
-            .map(|index| ObjectResult::plain(index, Outcome::Failed, reason));
-        let results: Vec<_> = failed.collect();
-        let id = result_row(task, hold.fence);
+    /// A task that cannot be worked on: what has no outcome yet fails by number, without a look at the
+    /// list, so that nothing is dropped in silence.
+    async fn fail_task(
+        &self,
+        task: &TaskRef,
+        hold: &Hold,
+        row: &TaskRow,
+        reason: &str,
+    ) -> Result<()> {
+        tracing::error!(%task, reason, "task failed");
+        let ended = match self.results(task, row).await {
+            Ok(results) => results.into_iter().map(|result| result.index).collect(),
+            Err(LedgerError::List(_) | LedgerError::Missing(_)) => HashSet::new(),
+            Err(error) => return Err(error),
+        };
+        let left = usize::try_from(row.objects - row.sum.objects()).unwrap_or(usize::MAX);
+        let results: Vec<_> = (0..u32::try_from(row.objects).unwrap_or(u32::MAX))
+            .filter(|index| !ended.contains(index))
+            .take(left)
+            .map(|index| ObjectResult::plain(index, Outcome::Failed, reason))
+            .collect();
+        let (id, count) = (result_row(task, hold.fence), results.len() as u64);
         self.put_list(&id, hold.fence, count, encode_results(&results)).await?;
         self.finish_task(task, hold, &sum_of(&results), TaskState::Failed).await?;
         self.settle(&task.slice, 1).await?;

@@ -224,6 +224,7 @@ fn task(seq: u64) -> TaskRow {
         bytes: 10_000_000,
         sum: if is_done { sum(1_000) } else { Sum::default() },
         attempts: 0,
+        unnoted_deaths: 0,
         fruitless: 0,
         restoring: 0,
         lease: Lease { fence: 4, owner: None, until: Timestamp(0) },
