@@ -13,6 +13,7 @@ mod judge;
 mod keyed;
 mod leftovers;
 mod lister;
+mod only_at_target;
 mod open;
 mod opening;
 mod pass_maker;
