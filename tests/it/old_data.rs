@@ -218,6 +218,17 @@ fn task_row() -> TaskRow {
     }
 }
 
+/// An audit has read a large object part of the way.
+fn read_so_far() -> ObjectResult {
+    ObjectResult {
+        index: 3,
+        crc64_ecma: Some(u64::MAX),
+        bytes: 5 << 30,
+        source_etag: Some(ETag::new("source")),
+        ..ObjectResult::default()
+    }
+}
+
 fn upload_row() -> UploadRow {
     UploadRow {
         generation: 2,
@@ -251,7 +262,6 @@ fn upload_row() -> UploadRow {
         proof: Some(Grade::A),
         requests: requests(),
         attempts: 0,
-        unnoted_deaths: 0,
         fruitless: 0,
     }
 }
@@ -422,5 +432,6 @@ fn every_list_of_every_version_is_read() {
     let (objects, results) = audited();
     assert_eq!(decode_objects(&read("objects.v2")).unwrap(), objects);
     assert_eq!(decode_results(&read("results.v2")).unwrap(), results);
+    assert_eq!(decode_results(&read("results.v3")).unwrap(), [read_so_far()]);
     assert_all_tested("lists", &tested);
 }

@@ -1,6 +1,6 @@
 //! The copier's steps over a batch: claim, record, hand back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use ossferry_core::outcome::Outcome;
@@ -32,6 +32,8 @@ pub struct ClaimedTask {
     pub objects: Vec<PlannedObject>,
     /// Indexes of objects without an outcome yet, ascending.
     pub rest: Vec<u32>,
+    /// How far earlier claims have read objects of the rest, the last word of each.
+    pub read_so_far: Vec<ObjectResult>,
     /// The pass, as read when the task was claimed.
     pub pass: PassRow,
 }
@@ -106,10 +108,18 @@ impl Ledger {
         };
         let done = self.results(task, &row).await?;
         let mut rest: Vec<u32> = (0..u32::try_from(objects.len()).unwrap_or(u32::MAX)).collect();
-        let finished: HashSet<u32> = done.iter().map(|result| result.index).collect();
+        let (finished, partial): (Vec<_>, Vec<_>) =
+            done.into_iter().partition(|result| result.outcome.is_some());
+        let finished: HashSet<u32> = finished.into_iter().map(|result| result.index).collect();
         rest.retain(|index| !finished.contains(index));
+        // In the order of the claims: the last word stands.
+        let partial: BTreeMap<u32, ObjectResult> =
+            partial.into_iter().map(|result| (result.index, result)).collect();
+        let is_left = |result: &ObjectResult| !finished.contains(&result.index);
+        let read_so_far = partial.into_values().filter(is_left).collect();
         let task = task.clone();
-        Ok(TaskClaim::Mine(Box::new(ClaimedTask { task, row, hold, objects, rest, pass })))
+        let claimed = ClaimedTask { task, row, hold, objects, rest, read_so_far, pass };
+        Ok(TaskClaim::Mine(Box::new(claimed)))
     }
 
     /// The objects of a task.
@@ -154,11 +164,13 @@ impl Ledger {
         self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
             .await?;
         let Rest { retry_after, restoring } = rest.into();
-        if results.len() < claimed.rest.len() {
+        let ended = results.iter().filter(|result| result.outcome.is_some()).count();
+        if ended < claimed.rest.len() {
             let due = self.now().plus(retry_after);
-            self.change(&task_row(task), |row: &TaskRow| match restoring {
-                0 => row.hand_back(hold, &sum, due),
-                _ => row.await_restoration(hold, &sum, due, restoring),
+            let goes_on = restoring > 0 || ended < results.len();
+            self.change(&task_row(task), |row: &TaskRow| match goes_on {
+                false => row.hand_back(hold, &sum, due),
+                true => row.hand_back_under_way(hold, &sum, due, restoring),
             })
             .await?;
             self.tell(&task.pass().job, Recorded::Objects(&sum));
@@ -204,7 +216,10 @@ impl Ledger {
     ) -> Result<()> {
         tracing::error!(%task, reason, "task failed");
         let ended = match self.results(task, row).await {
-            Ok(results) => results.into_iter().map(|result| result.index).collect(),
+            Ok(results) => {
+                let ended = results.into_iter().filter(|result| result.outcome.is_some());
+                ended.map(|result| result.index).collect()
+            }
             Err(LedgerError::List(_) | LedgerError::Missing(_)) => HashSet::new(),
             Err(error) => return Err(error),
         };

@@ -220,8 +220,9 @@ impl TaskRow {
         Ok(Change::Write(row, ()))
     }
 
-    /// Hands back so many objects that the source restores, with the rest: that is no claim in vain.
-    pub fn await_restoration(
+    /// Hands back a rest of which something goes on, so that this was no claim in vain: an object is read
+    /// part of the way, or the source restores so many.
+    pub fn hand_back_under_way(
         &self,
         hold: &Hold,
         sum: &Sum,

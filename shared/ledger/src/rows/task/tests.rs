@@ -60,7 +60,7 @@ fn what_was_handed_back_and_what_was_finished_add_up_to_the_task() {
     };
     assert_eq!((back.state, back.attempts), (TaskState::Planned, 0));
     assert_eq!(back.hand_back(&hold, &one(Outcome::Copied), Timestamp(0)), Ok(Change::Keep(())));
-    let waiting = first.await_restoration(&hold, &Sum::default(), Timestamp(0), 2);
+    let waiting = first.hand_back_under_way(&hold, &Sum::default(), Timestamp(0), 2);
     let Ok(Change::Write(waiting, ())) = waiting else { panic!("{waiting:?}") };
     assert_eq!((waiting.restoring, waiting.fruitless, waiting.state), (2, 0, TaskState::Planned));
 
