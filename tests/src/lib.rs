@@ -14,6 +14,7 @@
 //! - [`port`]: where servers listen that have to be told.
 //! - [`deployment`]: the template, deployed by the SAM CLI to [`ministack`].
 //! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
+//! - [`operated`]: a job on a stack, and the command beside it.
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod azurite;
@@ -34,6 +35,7 @@ pub mod inspection;
 pub mod lambda;
 pub mod ministack;
 pub mod numbered;
+pub mod operated;
 pub mod oss;
 pub mod pages;
 pub mod played;
