@@ -168,9 +168,12 @@ impl Ledger {
         if ended < claimed.rest.len() {
             let due = self.now().plus(retry_after);
             let goes_on = restoring > 0 || ended < results.len();
-            self.change(&task_row(task), |row: &TaskRow| match goes_on {
-                false => row.hand_back(hold, &sum, due),
-                true => row.hand_back_under_way(hold, &sum, due, restoring),
+            self.change(&task_row(task), |row: &TaskRow| {
+                if goes_on {
+                    row.hand_back_under_way(hold, &sum, due, restoring)
+                } else {
+                    row.hand_back(hold, &sum, due)
+                }
             })
             .await?;
             self.tell(&task.pass().job, Recorded::Objects(&sum));

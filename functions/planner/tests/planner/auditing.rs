@@ -206,7 +206,6 @@ proptest! {
                 page,
                 task_objects_max: 3,
                 order: if is_serial { ListingOrder::Serial } else { ListingOrder::Bytes },
-                ..Plan::default()
             });
             world.appetite.store(splits, Ordering::SeqCst);
             if is_short {
