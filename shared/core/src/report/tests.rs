@@ -185,6 +185,9 @@ fn a_serial_walk_is_said_in_the_text_and_in_the_json() {
         report.to_string().ends_with("walked serially: the source is not known to list by bytes")
     );
     assert_eq!(serde_json::to_value(&report).unwrap()["serial"], true);
+    let (kind, state) = ("audit".to_owned(), ReportState::Finished);
+    let audit = Report::new(PassFacts { kind, serial: true, ..facts(state) }, &walked, &sum);
+    assert!(audit.to_string().ends_with("each key of the target was asked for at the source"));
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl fmt::Display for Report {
         if self.serial {
             f.write_str("; walked serially: the source is not known to list by bytes")?;
             if self.is_audit() {
-                f.write_str(", so keys that only the target holds were not looked for")?;
+                f.write_str(", so each key of the target was asked for at the source")?;
             }
         }
         Ok(())
