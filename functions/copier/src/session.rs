@@ -93,6 +93,8 @@ pub(crate) struct Session {
     pub(crate) in_doubt: AtomicBool,
     /// How far an audit has read objects again.
     pub(crate) reading: Reading,
+    /// What the source has begun to restore.
+    pub(crate) restored: Meter,
     began_at: Instant,
     line: Arc<Line>,
     /// By the ledger's clock, which goes on while a process is frozen.
@@ -122,6 +124,7 @@ impl Session {
             passed_bytes: Arc::default(),
             in_doubt: AtomicBool::new(false),
             reading: Reading::default(),
+            restored: Meter::default(),
             began_at: now,
             line,
             deadline: invocation.deadline,
@@ -174,6 +177,7 @@ impl Session {
             source: self.source_meter.take(),
             target: self.target_meter.take(),
             host: self.ledger.take_host_usage(),
+            restored: self.restored.take(),
         }
     }
 

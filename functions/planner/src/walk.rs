@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::join::BadListing;
-use ossferry_core::meter::{Meter, Requests};
+use ossferry_core::meter::{Meter, OperationCounts, Requests};
 use ossferry_core::ports::{ListingOrder, Page};
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
@@ -293,6 +293,8 @@ impl Walk {
             source: self.source_meter.take(),
             target: self.target_meter.take(),
             host: self.ledger.take_host_usage(),
+            // A walk asks for none.
+            restored: OperationCounts::default(),
         };
         self.requests.add(&counted);
         let to = SliceWrite {

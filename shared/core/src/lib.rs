@@ -18,6 +18,7 @@ pub mod ports;
 pub mod prices;
 pub mod proof;
 pub mod report;
+pub mod restored;
 pub mod since;
 pub mod splitting;
 pub mod sums;
