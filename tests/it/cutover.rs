@@ -4,6 +4,7 @@ mod live;
 mod mirror;
 mod refusing;
 mod resuming;
+mod stacks;
 mod switched;
 
 use ossferry_core::key::Key;
@@ -34,6 +35,12 @@ async fn fill(bucket: &OssBucket, objects: u64) {
         let key = Key::from(format!("k/{number:03}"));
         bucket.put(&key, &bytes_of(&key, 0, 64)).await;
     }
+}
+
+/// A call of `mirror`.
+async fn mirror(ossferry: &Ossferry, words: &[&str]) -> Said {
+    let (action, more) = words.split_first().expect("an action");
+    ossferry.run(&[&["mirror", action, "--job", "job.toml", "--json"], more].concat()).await
 }
 
 /// A call of the command.

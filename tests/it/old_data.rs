@@ -205,6 +205,7 @@ fn task_row() -> TaskRow {
         bytes: 14,
         sum: sum(),
         attempts: 3,
+        unnoted_deaths: 0,
         fruitless: 1,
         restoring: 0,
         lease: lease(),
@@ -216,6 +217,17 @@ fn task_row() -> TaskRow {
         started_at: Some(Timestamp(1_763_800_001_000)),
         ended_at: Some(Timestamp(1_763_800_002_000)),
         reminder: None,
+    }
+}
+
+/// An audit has read a large object part of the way.
+fn read_so_far() -> ObjectResult {
+    ObjectResult {
+        index: 3,
+        crc64_ecma: Some(u64::MAX),
+        bytes: 5 << 30,
+        source_etag: Some(ETag::new("source")),
+        ..ObjectResult::default()
     }
 }
 
@@ -441,5 +453,6 @@ fn every_list_of_every_version_is_read() {
     let (objects, results) = audited();
     assert_eq!(decode_objects(&read("objects.v2")).unwrap(), objects);
     assert_eq!(decode_results(&read("results.v2")).unwrap(), results);
+    assert_eq!(decode_results(&read("results.v3")).unwrap(), [read_so_far()]);
     assert_all_tested("lists", &tested);
 }

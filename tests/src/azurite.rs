@@ -18,7 +18,8 @@ use ossferry_http::{
 };
 use sha2::Sha256;
 
-use crate::guarded::{Guarded, Prepared, free_ports, loopback};
+use crate::guarded::{Guarded, Prepared};
+use crate::port::{free_ports, loopback};
 use crate::{clock, fixtures};
 
 /// The account that the emulator has by itself.

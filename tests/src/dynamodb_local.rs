@@ -11,7 +11,8 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::fixtures;
-use crate::guarded::{Guarded, Prepared, free_ports, loopback};
+use crate::guarded::{Guarded, Prepared};
+use crate::port::{free_ports, loopback};
 
 /// A running server. Dropping it ends it.
 pub struct DynamoDbLocal {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -120,17 +120,4 @@ impl Drop for Guarded {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }
-}
-
-/// Ports that nobody listens on now.
-pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let listeners: Vec<TcpListener> = (0..COUNT)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"))
-        .collect();
-    std::array::from_fn(|at| listeners[at].local_addr().expect("a bound socket has one").port())
-}
-
-/// A port on loopback.
-pub fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -11,8 +11,10 @@
 //! - [`drive`]: planner, copier and ledger in one task, over sockets, on a clock that stands still.
 //! - [`simulation`]: the same over ports in memory, with every choice drawn from one of many [`seeds`].
 //! - [`lambda`]: the built functions as processes, behind a runtime API and over real queues.
+//! - [`port`]: where servers listen that have to be told.
 //! - [`deployment`]: the template, deployed by the SAM CLI to [`ministack`].
 //! - [`fc`]: the same on Function Compute, with what starts functions and keeps secrets.
+//! - [`operated`]: a job on a stack, and the command beside it.
 //! - [`command`]: the built `ossferry` as a process.
 
 pub mod azurite;
@@ -33,9 +35,11 @@ pub mod inspection;
 pub mod lambda;
 pub mod ministack;
 pub mod numbered;
+pub mod operated;
 pub mod oss;
 pub mod pages;
 pub mod played;
+pub mod port;
 pub mod post;
 mod request_head;
 pub mod s3;

@@ -10,7 +10,8 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::fixtures;
-use crate::guarded::{Guarded, Prepared, free_ports, loopback};
+use crate::guarded::{Guarded, Prepared};
+use crate::port::{free_ports, loopback};
 
 /// A running server. Dropping it ends it.
 pub struct Ministack {

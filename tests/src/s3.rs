@@ -120,6 +120,15 @@ impl S3Bucket {
         written.unwrap_or_else(|error| panic!("put {key}: {error}"));
     }
 
+    /// Writes an object of a storage class.
+    pub async fn put_of_class(&self, key: &Key, bytes: Bytes, class: Option<&str>) {
+        let value = |class| HeaderValue::from_str(class).expect("a header's value");
+        let headers = class.map(|class| ("x-amz-storage-class", value(class)));
+        let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
+        let written = self.ask(Method::PUT, Some(key), "", headers.into_iter().collect(), bytes);
+        written.await.unwrap_or_else(|error| panic!("put {key}: {error}"));
+    }
+
     /// Writes many objects side by side.
     pub async fn put_all(&self, objects: impl IntoIterator<Item = (Key, Bytes)>) {
         let puts = stream::iter(objects).map(|(key, bytes)| async move {

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use ossferry_core::key::Key;
 
 use crate::fixtures;
-use crate::guarded::{Guarded, Prepared, free_ports, loopback};
+use crate::guarded::{Guarded, Prepared};
+use crate::port::{free_ports, loopback};
 use crate::s3::{S3Account, S3Bucket};
 
 /// A running server. Dropping it ends it.

@@ -5,19 +5,21 @@ use futures::StreamExt;
 use ossferry_core::audit::{Finding, Pair, judge};
 use ossferry_core::error::ErrorKind;
 use ossferry_core::key::Key;
-use ossferry_core::object::{Digests, Entry, ObjectInfo, Pin};
+use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::proof::{Held, Streamed, check};
 use ossferry_ledger::lists::{Audited, Expected, ObjectResult, PlannedObject};
 
 use crate::object::{CHANGES_MAX, Ended};
 use crate::reaction::{Reaction, Trouble, reaction};
+use crate::reading::read_on;
 use crate::session::{PassWork, Session};
 use crate::tap::Tap;
 
 struct ObjectAudit<'a> {
     session: &'a Session,
     work: &'a PassWork,
+    index: u32,
     object: &'a PlannedObject,
     audited: Audited,
     target_key: Key,
@@ -46,11 +48,11 @@ pub(crate) async fn audit_object(
         let reason = "the key does not begin with the prefix of the source";
         return plain(Outcome::Failed, reason.to_owned());
     };
-    let audit = ObjectAudit { session, work, object, audited, target_key };
+    let audit = ObjectAudit { session, work, index, object, audited, target_key };
     let (mut failed, mut changes) = (0, 0);
     loop {
         let trouble = match audit.look().await {
-            Ok(seen) => return Ended::Result(audit.result(index, &seen)),
+            Ok(seen) => return Ended::Result(audit.result(&seen)),
             Err(trouble) => trouble,
         };
         tracing::debug!(key = %object.key, %trouble, "audit object: attempt failed");
@@ -111,23 +113,33 @@ impl ObjectAudit<'_> {
     /// Reads the object as it is now for its digests, and holds them against those that its own server
     /// gives.
     async fn read(&self, info: &ObjectInfo) -> Result<Streamed, Trouble> {
-        let etag = info.etag.clone();
+        let etag = info.etag.as_ref();
         let etag = etag.ok_or_else(|| Trouble::bad_source("head: no etag to pin the object by"))?;
-        let opened = self.session.source.open(&self.object.key, &Pin { etag }, None).await;
-        let opened = opened.map_err(Trouble::source)?;
         let with_nvme = info.digests.crc64_nvme.is_some();
-        let (mut body, tap) = Tap::on(opened.body, with_nvme, &self.session.passed_bytes);
-        while let Some(frame) = body.next().await {
-            frame.map_err(Trouble::source)?;
-        }
-        let streamed = tap.whole().ok_or_else(|| Trouble::bad_source("read: no end"))?;
+        let (one, size) = ((self.index, &self.object.key), info.size);
+        let streamed = if size <= self.work.job.limits.part_bytes {
+            self.read_whole(etag, with_nvme).await?
+        } else {
+            read_on(self.session, self.work, one, etag, size, with_nvme).await?
+        };
         let itself = Held { bytes: streamed.bytes, digests: Digests::default() };
         check(info.size, &info.digests, &streamed, &itself)
             .map_err(|mismatch| Trouble::bad_source(format!("read: {mismatch}")))?;
         Ok(streamed)
     }
 
-    fn result(&self, index: u32, seen: &Seen) -> ObjectResult {
+    async fn read_whole(&self, etag: &ETag, with_nvme: bool) -> Result<Streamed, Trouble> {
+        let pin = Pin { etag: etag.clone() };
+        let opened = self.session.source.open(&self.object.key, &pin, None).await;
+        let opened = opened.map_err(Trouble::source)?;
+        let (mut body, tap) = Tap::on(opened.body, with_nvme, &self.session.passed_bytes);
+        while let Some(frame) = body.next().await {
+            frame.map_err(Trouble::source)?;
+        }
+        tap.whole().ok_or_else(|| Trouble::bad_source("read: no end"))
+    }
+
+    fn result(&self, seen: &Seen) -> ObjectResult {
         let listed = (self.audited != Audited::Extra).then(|| self.listed());
         let target = seen.target.as_ref();
         let pair = Pair {
@@ -148,7 +160,7 @@ impl ObjectAudit<'_> {
             source_etag: etag(seen.source.as_ref()),
             target_etag: etag(target),
             reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
-            ..ObjectResult::plain(index, outcome, "")
+            ..ObjectResult::plain(self.index, outcome, "")
         }
     }
 

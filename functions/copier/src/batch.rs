@@ -1,5 +1,6 @@
 //! A batch: its objects side by side, its results in one row, the rest handed back.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use ossferry_core::outcome::Outcome;
@@ -74,19 +75,23 @@ impl Outcomes {
         if self.stop.is_some() { Onward::Drain } else { Onward::Start }
     }
 
-    /// After many claims in a row that moved nothing, what would go back has failed.
-    fn lose_patience(&mut self) {
+    /// After many claims in a row that moved nothing, what would go back has failed, save what was read on.
+    fn lose_patience(&mut self, has_moved: impl Fn(u32) -> bool) {
         if !self.results.is_empty() || !self.restoring.is_empty() {
             return;
         }
-        for (index, trouble) in std::mem::take(&mut self.back) {
+        let (moved, back) =
+            std::mem::take(&mut self.back).into_iter().partition(|(index, _)| has_moved(*index));
+        self.back = moved;
+        for (index, trouble) in back {
             let reason = format!("{trouble}, over many invocations");
             self.results.push(ObjectResult::plain(index, Outcome::Failed, reason));
         }
         // Alone in an invocation of its own it would fare no better the next time.
         let reason = "did not get through in an invocation's time: raise limits.task_seconds or \
                       lower limits.split_bytes";
-        for index in std::mem::take(&mut self.cut_off) {
+        let cut_off = std::mem::take(&mut self.cut_off);
+        for index in cut_off.into_iter().filter(|index| !has_moved(*index)) {
             self.results.push(ObjectResult::plain(index, Outcome::Failed, reason));
         }
     }
@@ -105,6 +110,7 @@ pub(crate) async fn copy_batch(
     };
     let work = copier.work_of(claimed.pass.clone())?;
     let mut outcomes = Outcomes::default();
+    session.reading.go_on(&claimed.read_so_far);
     let due = sort_out(&claimed, &mut outcomes.results);
     if claimed.row.is_careful() {
         copy_carefully(session, &work, &claimed, &due, &mut outcomes).await?;
@@ -114,7 +120,7 @@ pub(crate) async fn copy_batch(
     if let Some(trouble) = &outcomes.stop {
         session.stop_pass(task.pass(), trouble).await?;
     } else if claimed.row.is_out_of_patience() && !session.is_closed() {
-        outcomes.lose_patience();
+        outcomes.lose_patience(|index| session.reading.partial(index).is_some());
     }
     record(session, &work, &claimed, outcomes).await
 }
@@ -196,6 +202,11 @@ async fn record(
 ) -> Result<Handled, CopyError> {
     let Outcomes { mut results, back, restoring, .. } = outcomes;
     let has_cut_off = results.len() + back.len() + restoring.len() < claimed.rest.len();
+    let left = claimed.rest.len() - results.len();
+    let ended: HashSet<u32> = results.iter().map(|result| result.index).collect();
+    let is_left = |index: &&u32| !ended.contains(*index);
+    let unread = claimed.rest.iter().filter(is_left);
+    results.extend(unread.filter_map(|index| session.reading.partial(*index)));
     results.sort_unstable_by_key(|result| result.index);
     let fruitless = if results.is_empty() { claimed.row.fruitless } else { 0 };
     // What only met trouble is not kept waiting for a restoration.
@@ -210,13 +221,12 @@ async fn record(
     let requests = session.take_requests();
     let ledger = &session.ledger;
     let state = ledger.record_task(claimed, &results, requests, rest, work.window()).await?;
-    let left = claimed.rest.len() - results.len();
     let task = &claimed.task;
     if state == TaskState::Planned {
         let cause = back.first().map(|(_, trouble)| trouble.to_string());
-        tracing::info!(%task, done = results.len(), left, cause, "copy batch: rest handed back");
+        tracing::info!(%task, done = ended.len(), left, cause, "copy batch: rest handed back");
     } else {
-        tracing::debug!(%task, done = results.len(), "copy batch: done");
+        tracing::debug!(%task, done = ended.len(), "copy batch: done");
     }
     if results.iter().any(|result| result.outcome == Some(Outcome::Failed)) {
         session.stop_if_too_many_failed(task.pass(), work).await?;

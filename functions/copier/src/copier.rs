@@ -122,9 +122,10 @@ impl Copier {
             ));
         }
         let handled = match message {
-            Message::Task(task) => copy_batch(self, &session, task).await,
+            // Boxed: a future of so many steps is large.
+            Message::Task(task) => Box::pin(copy_batch(self, &session, task)).await,
             Message::Range { task, generation, range } => {
-                copy_range(self, &session, task, *generation, *range).await
+                Box::pin(copy_range(self, &session, task, *generation, *range)).await
             }
             Message::Slice(_) | Message::Upload(_) => {
                 Err(CopyError::NotForCopiers(message.to_text()))

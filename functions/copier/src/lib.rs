@@ -18,6 +18,7 @@ mod object;
 mod parts;
 mod proof;
 mod reaction;
+mod reading;
 mod session;
 mod tap;
 

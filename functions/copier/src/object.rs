@@ -12,6 +12,7 @@ use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{ObjectBody, OpenObject, Restoration};
 use ossferry_core::proof::{Held, Streamed, Verified, check};
+use ossferry_core::restored::count_restored;
 use ossferry_ledger::lists::{ObjectResult, PlannedObject};
 
 use crate::doubt::Doubt;
@@ -200,9 +201,13 @@ impl ObjectCopy<'_> {
             return self.plain(Outcome::Archived, trouble.to_string());
         };
         let class = self.object.storage_class.as_deref();
-        match self.session.source.restore(&self.object.key, wanted, class).await {
+        let asked = self.session.source.restore(&self.object.key, wanted, class).await;
+        if matches!(asked, Ok(Restoration::Asked)) {
+            count_restored(&self.session.restored, class, wanted.tier, self.object.size);
+        }
+        match asked {
             // Also where it has just become readable: the next claim reads it.
-            Ok(Restoration::Ongoing | Restoration::Readable) => {
+            Ok(Restoration::Asked | Restoration::Ongoing | Restoration::Readable) => {
                 Ended::Restoring(wanted.tier.pause())
             }
             Err(error) => {

@@ -25,6 +25,7 @@ use crate::copier::{CopierOptions, CopierParts};
 use crate::flight::Load;
 use crate::line::{Line, rate};
 use crate::reaction::Trouble;
+use crate::reading::Reading;
 
 /// A message is never delivered again sooner: whoever holds the work needs time to do it.
 pub(crate) const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
@@ -92,6 +93,10 @@ pub(crate) struct Session {
     pub(crate) passed_bytes: Arc<AtomicU64>,
     /// Whether a PUT of a whole object may still take effect after it was given up.
     pub(crate) in_doubt: AtomicBool,
+    /// How far an audit has read objects again.
+    pub(crate) reading: Reading,
+    /// What the source has begun to restore.
+    pub(crate) restored: Meter,
     began_at: Instant,
     line: Arc<Line>,
     /// By the ledger's clock, which goes on while a process is frozen.
@@ -121,6 +126,8 @@ impl Session {
             claimant,
             passed_bytes: Arc::default(),
             in_doubt: AtomicBool::new(false),
+            reading: Reading::default(),
+            restored: Meter::default(),
             began_at: now,
             line,
             deadline: invocation.deadline,
@@ -180,6 +187,7 @@ impl Session {
             source: self.source_meter.take(),
             target: self.target_meter.take(),
             host: self.ledger.take_host_usage(),
+            restored: self.restored.take(),
         }
     }
 

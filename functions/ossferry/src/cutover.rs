@@ -20,6 +20,7 @@ use ossferry_ledger::ids::{PassId, PassRef};
 use ossferry_ledger::rows::{CutoverRow, CutoverStep, JobRow, MirrorWish, PassKind, PassState};
 use serde::Serialize;
 
+use self::stale::StaleNow;
 pub(crate) use self::steps::CutoverRefusal;
 use self::steps::{
     Facts, ROUNDS_MAX, Step, check_end, delta_of, judge_catch_up, judge_drain, next_step,
@@ -55,6 +56,9 @@ struct Waiting<'a> {
     #[serde(rename = "waiting_for")]
     what: &'static str,
     t2: String,
+    /// Where this call recorded T2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<&'a StaleNow>,
     next: String,
 }
 
@@ -69,6 +73,8 @@ struct Cutover<'a> {
     interrupts: Interrupts,
     /// Passes that this call has run to catch up, or to find nothing.
     rounds: u32,
+    /// What was stale when this call recorded T2.
+    stale: Option<StaleNow>,
 }
 
 /// `cutover`: answers the exit status.
@@ -83,8 +89,17 @@ pub(crate) async fn cutover(
     let interrupts = Interrupts::listen().map_err(CommandError::Signals)?;
     let workers = Workers::hire(job.clone(), &asked, arguments.work, machine).await?;
     let (job, asked) = (&job, &asked);
-    let mut cutover =
-        Cutover { job, arguments, asked, machine, workers, client, interrupts, rounds: 0 };
+    let mut cutover = Cutover {
+        job,
+        arguments,
+        asked,
+        machine,
+        workers,
+        client,
+        interrupts,
+        rounds: 0,
+        stale: None,
+    };
     let row = cutover.begin().await?;
     if arguments.switch.switched && cutover.facts(&row).await?.t2.is_none() {
         return Err(CutoverRefusal::SwitchedTooEarly.into());

@@ -15,13 +15,14 @@ mod work;
 use std::io::Write as _;
 
 use ossferry_core::job::{Job, Limits, SourceSpec};
+use ossferry_core::restored::Restored;
 use ossferry_ends::source_end;
 use serde::Serialize;
 
 pub(crate) use self::amount::{bytes, rate};
 pub(crate) use self::beside::Forecast;
-use self::cost::Bill;
 pub(crate) use self::cost::Store;
+use self::cost::{Archive, Bill};
 use self::fleet::{Fleet, Rate};
 use self::sample::Sample;
 pub(crate) use self::sample::SampleError;
@@ -55,6 +56,7 @@ struct Known {
     /// What was assumed, and what was looked at.
     said: Vec<String>,
     sample: Option<Sample>,
+    archive: Option<Archive>,
 }
 
 /// What a full pass will take and cost.
@@ -87,13 +89,13 @@ struct Estimate {
 
 impl Estimate {
     fn new(known: Known, seconds: u64, functions: Option<u64>, egress_price: Option<f64>) -> Self {
-        let Known { sizes, limits, rate, from, region, said, sample, .. } = known;
+        let Known { sizes, limits, rate, from, region, said, sample, archive } = known;
         let work = Work::new(&sizes, &limits);
         let fleet = Fleet::new(&work, &rate, seconds, functions, &region);
         Self {
             seconds,
             from,
-            source: cost::of_source(&work, from, egress_price),
+            source: cost::of_source(&work, from, egress_price, archive.as_ref()),
             on_alibaba: cost::on_alibaba(&work, fleet.function_seconds),
             on_aws: cost::on_aws(&work, fleet.function_seconds, from),
             target: cost::of_target(&work),
@@ -152,6 +154,7 @@ fn of_totals(arguments: &EstimateArguments) -> Known {
         region: arguments.region.clone().unwrap_or_else(|| REGION.to_owned()),
         said,
         sample: None,
+        archive: None,
     }
 }
 
@@ -201,8 +204,22 @@ async fn of_job(
         from: arguments.from.unwrap_or_else(|| place_of(&job.source)),
         region: arguments.region.clone().unwrap_or_else(|| job.target.region.clone()),
         said,
+        archive: archive_of(job, &sample, objects, bytes),
         sample: Some(sample),
     })
+}
+
+/// What a job that restores would ask for, scaled from the sample to the totals.
+fn archive_of(job: &Job, sample: &Sample, objects: u64, bytes: u64) -> Option<Archive> {
+    let wanted = job.source.restore()?;
+    let of_class = |(class, (seen, seen_bytes)): (&String, &(u64, u64))| Restored {
+        class: class.clone(),
+        tier: wanted.tier.as_str().to_owned(),
+        objects: work::scaled(objects, *seen, sample.objects),
+        bytes: work::scaled(bytes, *seen_bytes, sample.bytes),
+        price: None,
+    };
+    Some(Archive { restored: sample.archived.iter().map(of_class).collect(), days: wanted.days })
 }
 
 /// Of the whole listing, or as given: from some pages nobody can tell how many there are.

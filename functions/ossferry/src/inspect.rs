@@ -220,6 +220,7 @@ mod tests {
             bytes: 9,
             sum,
             attempts: 2,
+            unnoted_deaths: 0,
             fruitless: 0,
             restoring: 0,
             lease: Lease::default(),

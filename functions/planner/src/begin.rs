@@ -62,7 +62,11 @@ impl Planner {
         Ok(self.ledger.begin_pass(&begin).await?)
     }
 
-    async fn begin_pass(&self, job: &Job, trigger: &Trigger) -> Result<BeginPass, PlanError> {
+    pub(crate) async fn begin_pass(
+        &self,
+        job: &Job,
+        trigger: &Trigger,
+    ) -> Result<BeginPass, PlanError> {
         let name = JobName(job.name.clone());
         let pass = PassRef { job: name.clone(), pass: trigger.pass.clone() };
         if let Some(row) = self.ledger.read::<PassRow>(&pass_row(&pass)).await? {

@@ -158,6 +158,19 @@ impl Drafts {
         self.advance(key, size);
     }
 
+    /// Goes on to the target's listing: from here on the cursor is a key of it, under this token.
+    pub(crate) fn turn_to_target(&mut self, token: &str) {
+        self.close_open();
+        self.cuts = Cuts::AfterAnyKey;
+        self.here.token = Some(token.to_owned());
+        self.here.cursor = Some(Key::default());
+    }
+
+    /// Passes over a key of the target that is neither counted nor planned.
+    pub(crate) fn pass_over(&mut self, key: Key) {
+        self.here.cursor = Some(key);
+    }
+
     /// Counts a key that was looked up at the target alone.
     pub(crate) fn count_head(&mut self) {
         self.here.walked.target_heads += 1;

@@ -203,7 +203,7 @@ fn target_start(from: &Key) -> ListStart {
     from.just_before().map_or(ListStart::Beginning, ListStart::After)
 }
 
-fn in_order(before: Option<&Key>, entries: &[Entry]) -> Result<(), BadListing> {
+pub(crate) fn in_order(before: Option<&Key>, entries: &[Entry]) -> Result<(), BadListing> {
     let mut before = before;
     for entry in entries {
         if let Some(before) = before.filter(|before| **before >= entry.key) {

@@ -3,6 +3,7 @@
 //! A library that a host calls: [`Planner::begin`] for a trigger, [`Planner::handle`] for each message
 //! of the planners' queue. It reads no clock and no environment of its own.
 
+mod ahead;
 mod audit;
 mod begin;
 mod deadline;
@@ -13,6 +14,7 @@ mod judge;
 mod keyed;
 mod leftovers;
 mod lister;
+mod only_at_target;
 mod open;
 mod opening;
 mod pass_maker;
@@ -30,6 +32,7 @@ use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, Ledger, LedgerError};
 
+pub use ahead::Looked;
 pub use begin::Trigger;
 pub use ended::Cleared;
 pub use error::{KeyCount, PlanError, Refusal};

@@ -9,6 +9,7 @@ use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Restoration, Source, Target};
+use ossferry_core::restored::count_restored;
 use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
@@ -78,6 +79,8 @@ struct Attempt {
     ledger: Ledger,
     source_meter: Arc<Meter>,
     target_meter: Arc<Meter>,
+    /// What the source has begun to restore.
+    restored: Meter,
 }
 
 impl Attempt {
@@ -86,6 +89,7 @@ impl Attempt {
             source: self.source_meter.take(),
             target: self.target_meter.take(),
             host: self.ledger.take_host_usage(),
+            restored: self.restored.take(),
         }
     }
 }
@@ -135,6 +139,7 @@ impl Planner {
                     ledger: self.ledger.clone(),
                     source_meter,
                     target_meter,
+                    restored: Meter::default(),
                 };
                 if attempt.row.is_poison() {
                     return Ok(self.end_poisoned(&attempt).await?);
@@ -198,10 +203,10 @@ impl Planner {
         least: Duration,
     ) -> Result<Handled, LedgerError> {
         let Attempt { task, row, hold, earlier, .. } = attempt;
+        let requests = attempt.requests();
         let delay = error.retry_after.unwrap_or_else(|| pause(unopened(earlier))).max(least);
         tracing::warn!(%task, %error, ?delay, "upload not opened yet");
-        let (ended, hold) = (AbortReason::Ended, Some(hold));
-        self.ledger.abandon_upload(task, row.generation, ended, hold, delay).await?;
+        self.ledger.put_off_opening(task, row.generation, hold, &requests, delay).await?;
         Ok(Handled::Later(delay))
     }
 
@@ -234,7 +239,7 @@ impl Planner {
         };
         if let Some(wanted) = plan.job.source.restore() {
             let pin = Pin { etag: pinned_etag.clone() };
-            be_readable(source.as_ref(), &planned, &pin, wanted).await?;
+            be_readable(attempt, &planned, &pin, wanted).await?;
         }
         let layout = layout_of(info.size, &plan.job.limits).map_err(Unopened::Ended)?;
         let carried = options_of(&plan.job, plan.context.comparable, &planned, &info);
@@ -305,7 +310,7 @@ impl Planner {
 /// Reads the first byte of an object whose class may be an archive's, and asks for it to be restored where
 /// that is refused. Nothing is begun at the target before it can be read.
 async fn be_readable(
-    source: &dyn Source,
+    attempt: &Attempt,
     planned: &PlannedObject,
     pin: &Pin,
     wanted: &RestoreSpec,
@@ -314,6 +319,7 @@ async fn be_readable(
         return Ok(());
     }
     let first = ByteRange { start: 0, bytes: 1 };
+    let source = &attempt.source;
     match source.open(&planned.key, pin, Some(first)).await {
         Ok(_) => return Ok(()),
         Err(error) if error.kind == ErrorKind::Archived => {}
@@ -323,9 +329,13 @@ async fn be_readable(
         Err(error) => return Err(Unopened::of("source", error)),
     }
     let class = planned.storage_class.as_deref();
-    match source.restore(&planned.key, wanted, class).await {
+    let asked = source.restore(&planned.key, wanted, class).await;
+    if matches!(asked, Ok(Restoration::Asked)) {
+        count_restored(&attempt.restored, class, wanted.tier, planned.size);
+    }
+    match asked {
         Ok(Restoration::Readable) => Ok(()),
-        Ok(Restoration::Ongoing) => {
+        Ok(Restoration::Asked | Restoration::Ongoing) => {
             let waits = PortError::new(ErrorKind::Restoring, "restore: it is being restored");
             let retry_after = Some(wanted.tier.pause());
             Err(Unopened::Later(PortError { retry_after, ..waits }))

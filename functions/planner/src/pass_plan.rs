@@ -73,22 +73,33 @@ impl Planner {
         if let Some(plan) = self.plans.get(&pass) {
             return Ok(plan);
         }
+        let outstanding = self.ledger.outstanding_keys(&pass).await?;
+        let plan = Arc::new(self.make_plan(row, outstanding)?);
+        self.plans.keep(plan.clone());
+        Ok(plan)
+    }
+
+    /// The plan of a pass that left these keys to do.
+    pub(crate) fn make_plan(
+        &self,
+        row: &PassRow,
+        outstanding: Vec<Key>,
+    ) -> Result<PassPlan, PlanError> {
+        let pass = PassRef { job: row.job.clone(), pass: row.pass.clone() };
         let job = Job::from_json(&row.definition)?;
         let row_bytes_max = self.ledger.row_bytes_max().saturating_sub(ROW_OVERHEAD_BYTES);
-        let plan = Arc::new(PassPlan {
+        Ok(PassPlan {
             kind: row.kind,
             filter: job.compiled_filter()?,
             context: self.context(&job, row),
-            outstanding: self.ledger.outstanding_keys(&pass).await?,
+            outstanding,
             batch_limits: BatchLimits::of(&job.limits, row_bytes_max),
             window: u64::from(job.limits.window_tasks),
             copied: OnceCell::new(),
             reread: row.reread_millionths,
             job,
             pass,
-        });
-        self.plans.keep(plan.clone());
-        Ok(plan)
+        })
     }
 
     fn context(&self, job: &Job, row: &PassRow) -> Context {

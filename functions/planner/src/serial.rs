@@ -8,7 +8,7 @@ use ossferry_core::ports::{ListRequest, ListStart};
 use ossferry_ledger::rows::PassKind;
 
 use crate::audit::AtTarget;
-use crate::judge::Sighting;
+use crate::judge::{Judge, Sighting};
 use crate::lister::{Bound, Listed, Lister};
 use crate::walk::{Ended, Halt, Walk};
 
@@ -33,18 +33,24 @@ impl Walk {
                 return Ok(ended);
             }
             let Some(page) = self.next_page(&mut source, "source").await? else { continue };
-            let mut sightings = self.look_up(page.entries).await?;
+            let mut sightings = self.judge.look_up(page.entries).await?;
             self.settle(&mut sightings).await?;
             let is_last = page.next.is_none();
             self.drafts.end_page(page.next);
+            if is_last && plan.kind == PassKind::Audit {
+                return self.turn_to_target().await;
+            }
             if is_last {
                 return self.finish().await;
             }
         }
     }
+}
 
-    async fn look_up(&self, entries: Vec<Entry>) -> Result<Vec<Sighting>, Halt> {
-        let plan = &self.judge.plan;
+impl Judge {
+    /// Rules on a page of the source in any order, by a few pages of the target.
+    pub(crate) async fn look_up(&self, entries: Vec<Entry>) -> Result<Vec<Sighting>, Halt> {
+        let plan = &self.plan;
         let job = &plan.job;
         let (from, to) = (job.source.prefix(), &job.target.prefix);
         let mut join = SerialJoin::new(entries, from, to, TARGET_PAGES_MAX)
@@ -53,9 +59,9 @@ impl Walk {
             let request = ListRequest {
                 prefix: to.clone(),
                 start: ListStart::After(after),
-                keys_max: self.judge.target.profile().page_keys_max,
+                keys_max: self.target.profile().page_keys_max,
             };
-            let page = self.judge.target.list(&request).await;
+            let page = self.target.list(&request).await;
             let page = page.map_err(|error| Halt::of_port("target", &error))?;
             join.feed_target(page.entries, page.next.is_none());
         }
@@ -65,13 +71,13 @@ impl Walk {
                     Lookup::Listed(target) => AtTarget::Listed(target.as_ref()),
                     Lookup::Unlisted => AtTarget::Unlisted,
                 };
-                self.judge.audit(entry, &target_key, &target)
+                self.audit(entry, &target_key, &target)
             };
             return Ok(join.finish().into_iter().map(audit).collect());
         }
         let sight = |(entry, target_key, lookup)| match lookup {
-            Lookup::Listed(target) => self.judge.sight(entry, target_key, target.as_ref()),
-            Lookup::Unlisted => self.judge.sight_unlisted(entry, target_key),
+            Lookup::Listed(target) => self.sight(entry, target_key, target.as_ref()),
+            Lookup::Unlisted => self.sight_unlisted(entry, target_key),
         };
         Ok(join.finish().into_iter().map(sight).collect())
     }

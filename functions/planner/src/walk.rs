@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::join::BadListing;
-use ossferry_core::meter::{Meter, Requests};
+use ossferry_core::meter::{Meter, OperationCounts, Requests};
 use ossferry_core::ports::{ListingOrder, Page};
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
@@ -17,6 +17,7 @@ use crate::deadline::work_until;
 use crate::drafts::{Cuts, Drafts, SliceWrite};
 use crate::judge::{Judge, Sighting};
 use crate::lister::{Bound, Lister};
+use crate::only_at_target::is_at_target;
 use crate::{Appetite, PlanError, Planner};
 
 /// A slice that another walks is looked at again after at most this.
@@ -35,6 +36,37 @@ pub(crate) enum Ended {
     Deadline,
     /// With its pass, which somebody ended meanwhile.
     WithPass,
+}
+
+/// What is walked through, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// The keys that earlier passes left undone.
+    Outstanding,
+    /// Both listings, by key.
+    Keyed,
+    /// The source's listing, by continuation token.
+    Serial,
+    /// The target's listing, for keys that the source lacks: what an audit does after the serial walk.
+    OnlyAtTarget,
+}
+
+impl Way {
+    fn of(kind: PassKind, order: ListingOrder, row: &SliceRow) -> Self {
+        match (kind, order) {
+            (PassKind::Retry, _) => Self::Outstanding,
+            (_, ListingOrder::Bytes) => Self::Keyed,
+            (PassKind::Audit, ListingOrder::Serial) if is_at_target(row) => Self::OnlyAtTarget,
+            (_, ListingOrder::Serial) => Self::Serial,
+        }
+    }
+
+    fn cuts(self) -> Cuts {
+        match self {
+            Self::Serial => Cuts::AtPageEnds,
+            Self::Outstanding | Self::Keyed | Self::OnlyAtTarget => Cuts::AfterAnyKey,
+        }
+    }
 }
 
 /// Why a walk ended early.
@@ -128,15 +160,14 @@ impl Planner {
         }
         let source_meter = Arc::<Meter>::default();
         let target_meter = Arc::<Meter>::default();
-        let is_serial =
-            plan.kind != PassKind::Retry && self.source.profile().order == ListingOrder::Serial;
-        let cuts = if is_serial { Cuts::AtPageEnds } else { Cuts::AfterAnyKey };
+        let way = Way::of(plan.kind, self.source.profile().order, &row);
         let walk = Walk {
             ledger: self.ledger.clone(),
             slice: slice.clone(),
             hold: Hold { owner: claimant.owner.clone(), fence: row.lease.fence },
             until: Bound::at(row.until.clone()),
-            drafts: Drafts::new(&row, plan.batch_limits, cuts).after_t2(plan.context.t2.is_some()),
+            drafts: Drafts::new(&row, plan.batch_limits, way.cuts())
+                .after_t2(plan.context.t2.is_some()),
             judge: Judge {
                 plan,
                 ledger: self.ledger.clone(),
@@ -150,17 +181,18 @@ impl Planner {
             source_meter,
             target_meter,
         };
-        walk.run(cuts).await
+        walk.run(way).await
     }
 }
 
 impl Walk {
-    async fn run(mut self, cuts: Cuts) -> Result<Handled, PlanError> {
-        let ended = match (self.misfit(cuts), self.judge.plan.kind, cuts) {
-            (Some(reason), ..) => Err(Halt::Stop(reason)),
-            (None, PassKind::Retry, _) => self.walk_outstanding().await,
-            (None, _, Cuts::AtPageEnds) => self.walk_serial().await,
-            (None, _, Cuts::AfterAnyKey) => self.walk_keyed().await,
+    async fn run(mut self, way: Way) -> Result<Handled, PlanError> {
+        let ended = match (self.misfit(way), way) {
+            (Some(reason), _) => Err(Halt::Stop(reason)),
+            (None, Way::Outstanding) => self.walk_outstanding().await,
+            (None, Way::Serial) => self.walk_serial().await,
+            (None, Way::OnlyAtTarget) => self.walk_only_at_target().await,
+            (None, Way::Keyed) => self.walk_keyed().await,
         };
         let ended = match ended {
             // What was looked at is saved; what comes next is the same again, later.
@@ -174,12 +206,13 @@ impl Walk {
     }
 
     /// Why this row cannot be walked on: the source lists otherwise than when the row was written.
-    fn misfit(&self, cuts: Cuts) -> Option<String> {
+    fn misfit(&self, way: Way) -> Option<String> {
         let row = &self.row;
         let is_cut = row.after.is_some() || row.until.is_some() || row.cursor.is_some();
-        let is_misfit = match cuts {
-            Cuts::AfterAnyKey => row.token.is_some(),
-            Cuts::AtPageEnds => is_cut,
+        let is_misfit = match way {
+            Way::Keyed | Way::Outstanding => row.token.is_some(),
+            Way::Serial => is_cut,
+            Way::OnlyAtTarget => false,
         };
         is_misfit.then(|| {
             "the pass began with another listing order of its source: begin a new pass".to_owned()
@@ -233,6 +266,12 @@ impl Walk {
         if !is_late && !self.drafts.is_due() {
             return Ok(None);
         }
+        self.rest_now().await
+    }
+
+    /// Commits everything that can be. Answers why the walk ends here, if it does.
+    pub(crate) async fn rest_now(&mut self) -> Result<Option<Ended>, Halt> {
+        let is_late = Instant::now() >= self.stop_at;
         if self.ledger.pass(&self.slice.pass).await?.state.is_final() {
             return Ok(Some(Ended::WithPass));
         }
@@ -254,6 +293,8 @@ impl Walk {
             source: self.source_meter.take(),
             target: self.target_meter.take(),
             host: self.ledger.take_host_usage(),
+            // A walk asks for none.
+            restored: OperationCounts::default(),
         };
         self.requests.add(&counted);
         let to = SliceWrite {

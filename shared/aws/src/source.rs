@@ -284,7 +284,7 @@ impl Source for S3Source {
         let mended = Mended::default();
         match retry(&self.wire.retry, || self.wire.send(&ask, &self.meter, &mended)).await {
             Ok(response) if response.status == StatusCode::OK => Ok(Restoration::Readable),
-            Ok(_) => Ok(Restoration::Ongoing),
+            Ok(_) => Ok(Restoration::Asked),
             Err(error) if error.kind == ErrorKind::Restoring => Ok(Restoration::Ongoing),
             Err(error) => Err(error),
         }

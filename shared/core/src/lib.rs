@@ -19,6 +19,7 @@ pub mod prices;
 pub mod proof;
 pub mod rates;
 pub mod report;
+pub mod restored;
 pub mod since;
 pub mod splitting;
 pub mod sums;

@@ -1,5 +1,6 @@
 //! How many requests were made, by operation.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ pub type OperationCounts = BTreeMap<String, u64>;
 /// Counts the requests of one handler: each gets adapters of its own meter, so that the counts can
 /// stand in the row that the handler commits.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<BTreeMap<&'static str, u64>>);
+pub struct Meter(Mutex<BTreeMap<Cow<'static, str>, u64>>);
 
 impl Meter {
     /// Counts one request sent, whatever its answer: a retry is another request.
@@ -20,16 +21,16 @@ impl Meter {
     }
 
     /// Counts so many units of something that is billed by units.
-    pub fn count_many(&self, operation: &'static str, units: u64) {
+    pub fn count_many(&self, operation: impl Into<Cow<'static, str>>, units: u64) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(operation).or_default() += units;
+        *counts.entry(operation.into()).or_default() += units;
     }
 
     /// What was counted since the last call, and sets the meter to nothing.
     pub fn take(&self) -> OperationCounts {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
             .into_iter()
-            .map(|(operation, count)| (operation.to_owned(), count))
+            .map(|(operation, count)| (operation.into_owned(), count))
             .collect()
     }
 }
@@ -45,6 +46,9 @@ pub struct Requests {
     /// units under those of [`crate::usage`].
     #[serde(default, skip_serializing_if = "OperationCounts::is_empty")]
     pub host: OperationCounts,
+    /// What the source was asked to restore of its archives, by names of [`crate::restored`].
+    #[serde(default, skip_serializing_if = "OperationCounts::is_empty")]
+    pub restored: OperationCounts,
 }
 
 impl Requests {
@@ -54,6 +58,7 @@ impl Requests {
             (&mut self.source, &other.source),
             (&mut self.target, &other.target),
             (&mut self.host, &other.host),
+            (&mut self.restored, &other.restored),
         ] {
             for (operation, count) in counts {
                 *sum.entry(operation.clone()).or_default() += count;

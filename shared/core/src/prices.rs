@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::{OperationCounts, Requests};
+use crate::restored::{Restored, RestoredPrice};
 use crate::usage;
 
 /// The prices that stand in the program.
@@ -16,6 +17,12 @@ pub const ESTIMATE_OBJECTS: u64 = 1_000_000;
 
 /// Bytes of each object that an estimate is for.
 pub const ESTIMATE_BYTES: u64 = 10_000;
+
+/// As S3 bills storage.
+const GIGABYTE: f64 = 1_073_741_824.0;
+
+/// As the price of a month is told.
+const DAYS_OF_A_MONTH: f64 = 30.0;
 
 /// Prices in USD for one of each.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -41,10 +48,28 @@ pub struct Prices {
     pub list_request: f64,
     /// A gigabyte from AWS to the Internet.
     pub egress_gigabyte: f64,
+    /// A gigabyte and month of what was restored.
+    pub restored_copy_gigabyte_month: f64,
+    /// Restorations at an S3 source.
+    pub restorations: Vec<RestorationPrice>,
     /// The page of each kind of price.
     pub sources: BTreeMap<String, String>,
     /// Whose published example stands beside.
     pub peer: Peer,
+}
+
+/// What restoring an object costs.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestorationPrice {
+    /// Its storage class.
+    pub class: String,
+    /// How soon.
+    pub tier: String,
+    /// The request.
+    pub request: f64,
+    /// A gigabyte of it.
+    pub gigabyte: f64,
 }
 
 /// A published example.
@@ -169,6 +194,21 @@ impl Prices {
         })
     }
 
+    /// What a source that is Amazon's S3 asks for these restorations; `None` where no price is known.
+    pub fn restored(&self, restored: &Restored) -> Option<RestoredPrice> {
+        let is_of = |price: &&RestorationPrice| {
+            price.class == restored.class && price.tier == restored.tier
+        };
+        let price = self.restorations.iter().find(is_of)?;
+        let gigabytes = float(restored.bytes) / GIGABYTE;
+        let retrieval = float(restored.objects) * price.request + gigabytes * price.gigabyte;
+        Some(RestoredPrice {
+            retrieval,
+            copy_day: gigabytes * self.restored_copy_gigabyte_month / DAYS_OF_A_MONTH,
+            prices: format!("{} of {}", self.place, self.date),
+        })
+    }
+
     /// What [`ESTIMATE_OBJECTS`] of [`ESTIMATE_BYTES`] would be billed by the host, by what tasks of this
     /// program were measured to use.
     pub fn estimate(&self) -> f64 {
@@ -237,6 +277,26 @@ mod tests {
         assert_eq!(cost.prices, "AWS us-east-1 of 2026-09-19");
         assert_eq!(prices.cost(&requests(), false).unwrap().source_requests, None);
         assert_eq!(prices.cost(&Requests::default(), true), None);
+    }
+
+    /// AWS's own example: 15 million objects of 100 TB in all, by the three tiers.
+    #[test]
+    fn restorations_are_priced_by_request_and_by_gigabyte() {
+        let prices = Prices::aws_us_east_1();
+        let asked = |class: &str, tier: &str| {
+            let (class, tier) = (class.to_owned(), tier.to_owned());
+            let (objects, bytes) = (15_000_000, 102_400 << 30);
+            prices.restored(&Restored { class, tier, objects, bytes, price: None })
+        };
+        for (tier, dollars) in
+            [("Standard", 750.0 + 1_024.0), ("Expedited", 150_000.0 + 3_072.0), ("Bulk", 0.0)]
+        {
+            let price = asked("GLACIER", tier).unwrap();
+            assert!((price.retrieval - dollars).abs() < 1e-6, "{tier}: {price:?}");
+            assert!((price.copy_day - 102_400.0 * 0.023 / 30.0).abs() < 1e-6, "{price:?}");
+        }
+        assert_eq!(asked("DEEP_ARCHIVE", "Expedited"), None, "there is no such tier");
+        assert_eq!(asked("Archive", "Standard"), None, "of another store");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::meter::Requests;
 use crate::outcome::Outcome;
 use crate::prices::{Cost, Prices};
 use crate::proof::Grade;
+use crate::restored::{Restored, restored};
 use crate::sums::{Sum, Walked};
 
 pub use text::grouped;
@@ -166,6 +167,9 @@ pub struct Report {
     /// What the host asks for them, where one bills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// What the source was asked to restore of its archives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restored: Vec<Restored>,
     /// Target objects looked up one by one, because the listing could not be joined.
     pub target_heads: u64,
     /// Whether the source was walked serially, because it is not known to list by bytes.
@@ -218,6 +222,11 @@ impl Report {
         let mut requests = walked.requests.clone();
         requests.add(&sum.requests);
         let proved = |grade: Grade| sum.proofs[grade.index()];
+        let prices = Prices::aws_us_east_1();
+        let with_price = |restored: Restored| {
+            let price = facts.source_is_s3.then(|| prices.restored(&restored)).flatten();
+            Restored { price, ..restored }
+        };
         Self {
             pass: facts.pass,
             kind: facts.kind,
@@ -258,7 +267,8 @@ impl Report {
                 c: proved(Grade::C),
                 d: proved(Grade::D),
             },
-            cost: Prices::aws_us_east_1().cost(&requests, facts.source_is_s3),
+            cost: prices.cost(&requests, facts.source_is_s3),
+            restored: restored(&requests.restored).into_iter().map(with_price).collect(),
             requests,
             target_heads: walked.target_heads,
             serial: facts.serial,

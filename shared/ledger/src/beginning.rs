@@ -52,6 +52,32 @@ pub enum Begun {
     Ended(PassRow),
 }
 
+impl BeginPass {
+    /// The row of the pass as it is put, with so many rows of keys beside it.
+    pub fn row(&self, outstanding_chunks: u64, began: Timestamp) -> PassRow {
+        let Self { job, pass, kind, t1, since, reread, outstanding: _ } = self;
+        PassRow {
+            job: job.name.clone(),
+            pass: pass.clone(),
+            kind: *kind,
+            state: PassState::Open,
+            reason: None,
+            definition: job.definition.clone(),
+            definition_hash: job.definition_hash.clone(),
+            scope_hash: job.scope_hash.clone(),
+            t1: *t1,
+            since: *since,
+            t2: job.t2,
+            began,
+            ended: None,
+            outstanding_chunks,
+            reread_millionths: *reread,
+            rates_set_at: None,
+            totals: None,
+        }
+    }
+}
+
 impl Ledger {
     /// Makes the pass of a trigger, unless another runs.
     ///
@@ -132,33 +158,15 @@ impl Ledger {
         })
         .await?;
         let rates_set_at = self.set_rates(&pass.job).await?.map(|set| set.at);
-        let (now, job) = (self.now(), &begin.job);
+        let now = self.now();
         let (row, ()) = self
             .change_or_put::<PassRow, _>(&pass_row(pass), None, |row| {
                 Ok(match row {
                     Some(_) => Change::Keep(()),
-                    None => Change::Write(
-                        PassRow {
-                            job: pass.job.clone(),
-                            pass: pass.pass.clone(),
-                            kind: begin.kind,
-                            state: PassState::Open,
-                            reason: None,
-                            definition: job.definition.clone(),
-                            definition_hash: job.definition_hash.clone(),
-                            scope_hash: job.scope_hash.clone(),
-                            t1: begin.t1,
-                            since: begin.since,
-                            t2: job.t2,
-                            began: now,
-                            ended: None,
-                            outstanding_chunks: chunks,
-                            reread_millionths: begin.reread,
-                            rates_set_at,
-                            totals: None,
-                        },
-                        (),
-                    ),
+                    None => {
+                        let row = PassRow { rates_set_at, ..begin.row(chunks, now) };
+                        Change::Write(row, ())
+                    }
                 })
             })
             .await?;

@@ -1,5 +1,6 @@
 //! The copier's steps over a batch: claim, record, hand back.
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use ossferry_core::outcome::Outcome;
@@ -31,6 +32,8 @@ pub struct ClaimedTask {
     pub objects: Vec<PlannedObject>,
     /// Indexes of objects without an outcome yet, ascending.
     pub rest: Vec<u32>,
+    /// How far earlier claims have read objects of the rest, the last word of each.
+    pub read_so_far: Vec<ObjectResult>,
     /// The pass, as read when the task was claimed.
     pub pass: PassRow,
 }
@@ -87,22 +90,36 @@ impl Ledger {
             Taken::Mine => {}
         }
         let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
+        if row.is_given_up() {
+            // Whatever it is that they die of comes later than this.
+            let deaths = row.unnoted_deaths;
+            let reason = format!("{deaths} workers died before they began any object of its task");
+            self.fail_task(task, &hold, &row, &reason).await?;
+            return Ok(TaskClaim::Over);
+        }
         let objects = match self.objects(task, &row).await {
             Ok(objects) => objects,
             // A list of a newer version waits for a newer copier; a damaged one never gets better.
             Err(LedgerError::List(ListError::Damaged(_)) | LedgerError::Inconsistent(_)) => {
-                self.fail_task(task, &hold, &row).await?;
+                self.fail_task(task, &hold, &row, "the task's object list is damaged").await?;
                 return Ok(TaskClaim::Over);
             }
             Err(error) => return Err(error),
         };
         let done = self.results(task, &row).await?;
         let mut rest: Vec<u32> = (0..u32::try_from(objects.len()).unwrap_or(u32::MAX)).collect();
-        let finished: std::collections::HashSet<u32> =
-            done.iter().map(|result| result.index).collect();
+        let (finished, partial): (Vec<_>, Vec<_>) =
+            done.into_iter().partition(|result| result.outcome.is_some());
+        let finished: HashSet<u32> = finished.into_iter().map(|result| result.index).collect();
         rest.retain(|index| !finished.contains(index));
+        // In the order of the claims: the last word stands.
+        let partial: BTreeMap<u32, ObjectResult> =
+            partial.into_iter().map(|result| (result.index, result)).collect();
+        let is_left = |result: &ObjectResult| !finished.contains(&result.index);
+        let read_so_far = partial.into_values().filter(is_left).collect();
         let task = task.clone();
-        Ok(TaskClaim::Mine(Box::new(ClaimedTask { task, row, hold, objects, rest, pass })))
+        let claimed = ClaimedTask { task, row, hold, objects, rest, read_so_far, pass };
+        Ok(TaskClaim::Mine(Box::new(claimed)))
     }
 
     /// The objects of a task.
@@ -147,11 +164,16 @@ impl Ledger {
         self.put_list(&result_row(task, hold.fence), hold.fence, results.len() as u64, blob)
             .await?;
         let Rest { retry_after, restoring } = rest.into();
-        if results.len() < claimed.rest.len() {
+        let ended = results.iter().filter(|result| result.outcome.is_some()).count();
+        if ended < claimed.rest.len() {
             let due = self.now().plus(retry_after);
-            self.change(&task_row(task), |row: &TaskRow| match restoring {
-                0 => row.hand_back(hold, &sum, due),
-                _ => row.await_restoration(hold, &sum, due, restoring),
+            let goes_on = restoring > 0 || ended < results.len();
+            self.change(&task_row(task), |row: &TaskRow| {
+                if goes_on {
+                    row.hand_back_under_way(hold, &sum, due, restoring)
+                } else {
+                    row.hand_back(hold, &sum, due)
+                }
             })
             .await?;
             self.tell(&task.pass().job, Recorded::Objects(&sum));
@@ -186,14 +208,31 @@ impl Ledger {
         Ok(())
     }
 
-    /// A task whose list cannot be read: its objects fail by number, nothing is dropped in silence.
-    async fn fail_task(&self, task: &TaskRef, hold: &Hold, row: &TaskRow) -> Result<()> {
-        let count = row.objects - row.sum.objects();
-        let reason = "the task's object list is damaged";
-        let failed = (0..u32::try_from(count).unwrap_or(u32::MAX))
-            .map(|index| ObjectResult::plain(index, Outcome::Failed, reason));
-        let results: Vec<_> = failed.collect();
-        let id = result_row(task, hold.fence);
+    /// A task that cannot be worked on: what has no outcome yet fails by number, without a look at the
+    /// list, so that nothing is dropped in silence.
+    async fn fail_task(
+        &self,
+        task: &TaskRef,
+        hold: &Hold,
+        row: &TaskRow,
+        reason: &str,
+    ) -> Result<()> {
+        tracing::error!(%task, reason, "task failed");
+        let ended = match self.results(task, row).await {
+            Ok(results) => {
+                let ended = results.into_iter().filter(|result| result.outcome.is_some());
+                ended.map(|result| result.index).collect()
+            }
+            Err(LedgerError::List(_) | LedgerError::Missing(_)) => HashSet::new(),
+            Err(error) => return Err(error),
+        };
+        let left = usize::try_from(row.objects - row.sum.objects()).unwrap_or(usize::MAX);
+        let results: Vec<_> = (0..u32::try_from(row.objects).unwrap_or(u32::MAX))
+            .filter(|index| !ended.contains(index))
+            .take(left)
+            .map(|index| ObjectResult::plain(index, Outcome::Failed, reason))
+            .collect();
+        let (id, count) = (result_row(task, hold.fence), results.len() as u64);
         self.put_list(&id, hold.fence, count, encode_results(&results)).await?;
         self.finish_task(task, hold, &sum_of(&results), TaskState::Failed).await?;
         self.settle(&task.slice, 1).await?;

@@ -14,11 +14,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The newest version of lists that this code reads and writes.
-pub const LIST_VERSION: u32 = 2;
+pub const LIST_VERSION: u32 = 3;
 
 /// The version of lists that know of no audit. They are still written where there is none, so that an
 /// older copier takes them; of an audit it must not copy anything.
 const BEFORE_AUDITS: u32 = 1;
+
+/// The version of lists that know of audits, and of no object that was read part of the way.
+const BEFORE_PARTIAL_READS: u32 = 2;
 
 /// A reason longer than this is cut: a thousand failures must fit one row.
 pub const REASON_BYTES_MAX: usize = 240;
@@ -93,11 +96,12 @@ pub struct PlannedObject {
 pub struct ObjectResult {
     /// Its place in the task's list.
     pub index: u32,
-    /// What became of it; `None` only before anything did.
+    /// What became of it; `None` while an audit has read it only part of the way: so many bytes of
+    /// the source's object with this `ETag`, which have that CRC. It is left to do.
     pub outcome: Option<Outcome>,
     /// How we know.
     pub proof: Option<Grade>,
-    /// Of the bytes at the target.
+    /// Of the bytes at the target, or of those that were read so far.
     pub crc64_ecma: Option<u64>,
     /// Bytes copied, or read again by an audit.
     pub bytes: u64,
@@ -201,7 +205,7 @@ fn object_tuple(object: &PlannedObject) -> ObjectTuple<'_> {
 pub fn encode_objects(objects: &[PlannedObject]) -> Bytes {
     let tuples: Vec<_> = objects.iter().map(object_tuple).collect();
     let is_of_audit = objects.iter().any(|object| matches!(object.action, Action::Audit(_)));
-    compress(&(version(is_of_audit), tuples))
+    compress(&(if is_of_audit { BEFORE_PARTIAL_READS } else { BEFORE_AUDITS }, tuples))
 }
 
 /// Reads a task's objects.
@@ -265,12 +269,12 @@ pub fn encode_results(results: &[ObjectResult]) -> Bytes {
             )
         })
         .collect();
-    let is_finding = |result: &ObjectResult| result.outcome.is_some_and(Outcome::is_finding);
-    compress(&(version(results.iter().any(is_finding)), tuples))
-}
-
-fn version(is_of_audit: bool) -> u32 {
-    if is_of_audit { LIST_VERSION } else { BEFORE_AUDITS }
+    let version = |result: &ObjectResult| match result.outcome {
+        None => LIST_VERSION,
+        Some(outcome) if outcome.is_finding() => BEFORE_PARTIAL_READS,
+        Some(_) => BEFORE_AUDITS,
+    };
+    compress(&(results.iter().map(version).max().unwrap_or(BEFORE_AUDITS), tuples))
 }
 
 /// Reads what became of a task's objects.

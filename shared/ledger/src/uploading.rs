@@ -341,6 +341,30 @@ impl Ledger {
         Ok(self.change(&id, |row: &UploadRow| row.aborted(reason, hold, due)).await?.0)
     }
 
+    /// Gives up an attempt that was not opened, with the requests that were made for it: the next may be
+    /// begun after so long.
+    pub async fn put_off_opening(
+        &self,
+        task: &TaskRef,
+        generation: u64,
+        hold: &Hold,
+        requests: &Requests,
+        delay: Duration,
+    ) -> Result<()> {
+        let (id, due) = (upload_row(task, generation), self.now().plus(delay));
+        self.change::<_, _, LeaseLost>(&id, |row: &UploadRow| {
+            Ok(match row.aborted(AbortReason::Ended, Some(hold), due)? {
+                Change::Write(mut row, reason) => {
+                    row.requests.add(requests);
+                    Change::Write(row, reason)
+                }
+                Change::Keep(reason) => Change::Keep(reason),
+            })
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Sends the message that opens the next generation of a large object.
     pub async fn send_upload(&self, task: &TaskRef, delay: Duration) -> Result<()> {
         self.send(&[Message::Upload(task.clone())], delay).await

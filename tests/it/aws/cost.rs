@@ -123,7 +123,8 @@ fn requests() -> Requests {
     let counts = |name: &str| [(name.to_owned(), 1_000_000)].into();
     let host = [usage::WRITE_UNITS, usage::READ_UNITS, "GetItem", "PutItem", "Query"];
     let host = host.map(|name| (name.to_owned(), 1_000_000)).into();
-    Requests { source: counts("GetObject"), target: counts("PutObject"), host }
+    let (source, target) = (counts("GetObject"), counts("PutObject"));
+    Requests { source, target, host, ..Requests::default() }
 }
 
 fn sum(objects: u64) -> Sum {
@@ -225,6 +226,7 @@ fn task(seq: u64) -> TaskRow {
         bytes: 10_000_000,
         sum: if is_done { sum(1_000) } else { Sum::default() },
         attempts: 0,
+        unnoted_deaths: 0,
         fruitless: 0,
         restoring: 0,
         lease: Lease { fence: 4, owner: None, until: Timestamp(0) },

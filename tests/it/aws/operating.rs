@@ -3,6 +3,7 @@
 //! `CloudFormation`, the queues and the keys are ministack's, the table is Amazon's own, and the functions
 //! are played by the test with the product's planner and copier.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ossferry_core::key::Key;
@@ -12,6 +13,7 @@ use ossferry_ledger::messages::Message;
 use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry, said, signal};
 use ossferry_tests::fixtures::bytes_of;
+use ossferry_tests::operated::{OperatedStack, keys};
 use ossferry_tests::oss::{self, Oss};
 use ossferry_tests::played::{Function, PlayedFunctions, PlayedSts};
 use ossferry_tests::stack::DeployedStack;
@@ -46,38 +48,12 @@ impl Bench {
         }
         let large = Key::from("large +%");
         oss.origin().put(&large, &bytes_of(&large, 1, 300_000)).await;
-        let stack = DeployedStack::deploy().await;
-        let keys = json!({ "access_key": oss::ACCESS_KEY, "secret_key": oss::SECRET_KEY });
-        let secret = stack.secret(&keys.to_string()).await;
-        let parameter = stack.parameter(&keys.to_string()).await;
-        let (source, target) = (oss.origin().source(), oss.target().target());
-        let ends = (std::sync::Arc::new(source), std::sync::Arc::new(target));
-        let functions = if is_idle {
-            PlayedFunctions::start_idle(&stack, ends.0, ends.1).await
-        } else {
-            PlayedFunctions::start(&stack, ends.0, ends.1).await
-        };
-        let mut ossferry = Ossferry::new(&JobFile::from_oss(&oss));
-        for (name, value) in stack.variables(functions.endpoint()) {
-            ossferry.set(name, Some(&value));
-        }
-        let place = format!(
-            "endpoint = \"{}\"\nregion = \"{}\"\naddressing = \"path\"\n",
-            oss.endpoint(),
-            oss::REGION
-        );
-        let text = format!(
-            "name = \"tests\"\n[source]\nkind = \"oss\"\nbucket = \"{}\"\n{place}\
-             credentials = {{ from = \"aws-parameter\", name = \"{parameter}\" }}\n\
-             [target]\nbucket = \"{}\"\n{place}\
-             credentials = {{ from = \"aws-secret\", id = \"{secret}\" }}\n\
-             [limits]\ntask_objects_max = 10\nsplit_bytes = 204800\npart_bytes = 102400\n\
-             [state]\nkind = \"aws\"\nstack = \"{}\"\n",
-            oss::SOURCE_BUCKET,
-            oss::TARGET_BUCKET,
-            stack.name
-        );
-        ossferry.write_job(&text);
+        let file = JobFile::from_oss(&oss)
+            .limits("task_objects_max = 10\nsplit_bytes = 204800\npart_bytes = 102400");
+        let ends = (Arc::new(oss.origin().source()) as _, Arc::new(oss.target().target()) as _);
+        let source_keys = keys(oss::ACCESS_KEY, oss::SECRET_KEY);
+        let operated = OperatedStack::deploy(&file, &source_keys, ends, is_idle).await;
+        let OperatedStack { stack, functions, ossferry, text } = operated;
         Self { stack, oss, functions, ossferry, text }
     }
 
@@ -147,6 +123,37 @@ async fn a_job_is_deployed_run_and_shown_by_the_commands_of_one_machine() {
     assert!(refused.contains("refused: nothing is outstanding"), "{refused}");
     assert!(bench.run(&["copy"], 1).await.contains("status --watch"));
     assert!(bench.run(&["run", "--workers", "3"], 1).await.contains("parameter of the stack"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_is_planned_and_watched_and_its_report_says_by_its_status_that_something_differs()
+{
+    let bench = Bench::new(false).await;
+    bench.run(&["deploy-job"], 0).await;
+    bench.run(&["run"], 0).await;
+    assert!(bench.run(&["plan", "--pass", "audit"], 0).await.contains("(audit) has begun"));
+    bench.run(&["status", "--watch"], 0).await;
+    assert!(bench.run(&["report"], 0).await.contains("audit"), "nothing differs");
+
+    let target = bench.oss.target();
+    target.put(&Key::from("o/0003"), &bytes_of(&Key::from("o/0003"), 2, 31)).await;
+    target.delete(&Key::from("o/0007")).await;
+    target.put(&Key::from("o/extra"), &bytes_of(&Key::from("o/extra"), 1, 5)).await;
+    let held = target.objects().await;
+    bench.run(&["plan", "--pass", "audit"], 0).await;
+    bench.run(&["status", "--watch"], 0).await;
+    let report =
+        bench.ossferry.run(&line(&["report", "--format", "json"])).await.expect(2).report();
+    report.check_law().unwrap();
+    assert_eq!((report.missing, report.different, report.extra_at_target), (1, 1, 1), "{report}");
+    assert_eq!(target.objects().await, held, "an audit writes nothing");
+    for (outcome, key) in [("missing", "o/0007"), ("different", "o/0003")] {
+        let found = bench.run(&["inspect", "objects", "--outcome", outcome], 0).await;
+        assert!(found.contains(key), "{found}");
+    }
+    // And what it found is mended by the next pass.
+    let mended = bench.ossferry.run(&line(&["run", "--pass", "retry", "--json"])).await.expect(0);
+    assert_eq!(mended.report().copied, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

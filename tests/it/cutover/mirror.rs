@@ -2,17 +2,12 @@
 
 use ossferry_core::key::Key;
 use ossferry_tests::clock;
-use ossferry_tests::command::{JobFile, Ossferry, Said};
+use ossferry_tests::command::{JobFile, Ossferry};
 use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
 use ossferry_tests::seaweedfs::{SeaweedFs, account};
 
-use super::OTHERS;
-
-async fn mirror(ossferry: &Ossferry, words: &[&str]) -> Said {
-    let (action, more) = words.split_first().expect("an action");
-    ossferry.run(&[&["mirror", action, "--job", "job.toml", "--json"], more].concat()).await
-}
+use super::{OTHERS, mirror};
 
 /// A job from SeaweedFS whose first pass has run.
 async fn job_with_a_ledger(objects: usize) -> (Oss, Ossferry, ossferry_tests::s3::S3Bucket) {

@@ -61,3 +61,29 @@ async fn what_the_application_wrote_or_deleted_since_t2_stands_and_the_rest_is_c
     // And the certificate of a cutover that has ended is printed again.
     assert_eq!(cutover(&ossferry, &[]).await.expect(0).json(), certificate);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_whose_copies_are_stale_are_named_right_before_t2_is_recorded() {
+    let (oss, ossferry) = small_job(30).await;
+    // Nobody answers the question: all is caught up, and T2 is not recorded.
+    let asked = ["cutover", "--job", "job.toml", "--json", "--no-mirror"];
+    let unanswered = ossferry.run(&asked).await.expect(1);
+    assert!(unanswered.stderr.contains("stale at the target now: 0 objects"), "{unanswered:?}");
+    for number in 0..25 {
+        oss.origin().put(&key(number), &bytes_of(&key(number), 5, 64)).await;
+    }
+    oss.origin().put(&Key::from("new"), &bytes_of(&key(99), 1, 64)).await;
+    let file = ["--no-mirror", "--stale-keys", "stale.txt"];
+    let said = cutover(&ossferry, &file).await.expect(3);
+    let stale = &said.json()["stale"];
+    assert_eq!((&stale["count"], &stale["whole"]), (&25.into(), &true.into()), "{stale}");
+    let written = std::fs::read_to_string(ossferry.folder().join("stale.txt")).unwrap();
+    let named: Vec<&str> = written.lines().collect();
+    let keys: Vec<String> = (0..25).map(|number| key(number).to_string()).collect();
+    assert_eq!(named, keys);
+    assert!(said.stderr.contains("  k/019\n  and 5 more"), "{}", said.stderr);
+    // What this call did not find out it does not say.
+    assert!(until_switch(&ossferry, &[]).await.get("stale").is_none());
+    let certificate = cutover(&ossferry, &["--switched"]).await.expect(0).json();
+    assert_eq!(certificate["stale_at_switch"], 25, "{certificate}");
+}

@@ -37,14 +37,8 @@ impl Bench {
         for name in ["OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"] {
             ossferry.set(name, None);
         }
-        for (name, value) in [
-            ("ALIBABA_CLOUD_ACCESS_KEY_ID", smq::ACCESS_KEY),
-            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", smq::SECRET_KEY),
-            ("ALIBABA_CLOUD_SECURITY_TOKEN", smq::TOKEN),
-            ("ALIBABA_CLOUD_ROS_ENDPOINT", &stack.service.endpoint()),
-            ("ALIBABA_CLOUD_KMS_ENDPOINT", &stack.service.endpoint()),
-        ] {
-            ossferry.set(name, Some(value));
+        for (name, value) in stack.operator_variables() {
+            ossferry.set(name, Some(&value));
         }
         Self { oss, stack, ossferry }
     }

@@ -1,7 +1,6 @@
 //! Success that is told of what did not happen.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 
 use ossferry_core::key::Key;
 use ossferry_ledger::rows::PassKind;
@@ -9,6 +8,7 @@ use ossferry_tests::clock;
 use ossferry_tests::command::{JobFile, Ossferry};
 use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
+use ossferry_tests::port::free_address;
 use ossferry_tests::wire::{Fault, Rule};
 use ossferry_tests::world::World;
 
@@ -43,8 +43,7 @@ async fn a_target_that_is_not_there_is_no_success_of_the_command() {
     let key = Key::from("a");
     oss.origin().put(&key, &bytes_of(&key, 1, 10)).await;
     let job = JobFile::from_oss(&oss);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let nowhere = format!("http://127.0.0.1:{port}");
+    let nowhere = format!("http://{}", free_address());
     let job = JobFile { target: job.target.replace(&oss.endpoint(), &nowhere), ..job };
     let said = Ossferry::new(&job).run(&RUN).await.expect(1);
     let text = format!("{}{}", said.stdout, said.stderr);

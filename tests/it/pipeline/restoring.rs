@@ -1,10 +1,19 @@
 //! Archived objects of the source that the job file wants restored: asked for, waited for, copied.
 
-use ossferry_core::job::{RestoreSpec, RestoreTier, SourceSpec};
+use std::sync::Arc;
+
+use ossferry_core::job::{BucketSource, RestoreSpec, RestoreTier, SourceSpec, StoreKind};
 use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
+use ossferry_core::report::Report;
+use ossferry_core::restored::Restored;
 use ossferry_ledger::rows::PassState;
+use ossferry_tests::drive::{Drive, Weather};
+use ossferry_tests::faulty::Fates;
 use ossferry_tests::fixtures::bytes_of;
+use ossferry_tests::ministack::Ministack;
+use ossferry_tests::s3::S3Bucket;
+use ossferry_tests::seaweedfs::account;
 use ossferry_tests::wire::{Fault, Rule};
 use ossferry_tests::world::World;
 
@@ -46,6 +55,65 @@ async fn archived_objects_are_restored_waited_for_and_copied() {
     // Each look is one of these, and each class is looked at every half an hour.
     let asked = count(&report.requests.source, "RestoreObject");
     assert!((3..=20).contains(&asked), "{asked} requests to restore");
+    // Each is asked for once; what OSS asks for that is not known here.
+    let told = told(&report);
+    assert_eq!(told, [("Archive", 2, 300_070, None), ("ColdArchive", 1, 80, None)]);
+}
+
+/// Class, objects, bytes and the price of the requests, of one tier.
+fn told(report: &Report) -> Vec<(&str, u64, u64, Option<f64>)> {
+    let of = |it: &'_ Restored| it.price.as_ref().map(|price| price.retrieval);
+    report.restored.iter().map(|it| (it.class.as_str(), it.objects, it.bytes, of(it))).collect()
+}
+
+/// Ministack as S3: a GLACIER object answers 403 until it was asked for and two seconds have passed, and
+/// shows `x-amz-restore`.
+#[tokio::test]
+async fn archived_objects_of_s3_are_restored_and_their_price_is_told() {
+    let ministack = Ministack::shared();
+    ministack.fresh_queue().await;
+    let bucket = S3Bucket::new(
+        &ministack.endpoint(),
+        &format!("archive-{:016x}", fastrand::u64(..)),
+        account().clone(),
+    );
+    bucket.create().await.unwrap();
+    let mut world = World::empty().await;
+    let objects = [
+        ("a/cold", 70, Some("GLACIER")),
+        ("a/colder", 80, Some("DEEP_ARCHIVE")),
+        ("a/warm", 90, None),
+        ("large", 300_000, Some("GLACIER")),
+    ];
+    for (name, size, class) in objects {
+        let key = Key::from(name);
+        let bytes = bytes_of(&key, 1, size);
+        bucket.put_of_class(&key, bytes.clone(), class).await;
+        world.expected.insert(key, bytes);
+    }
+    let restore = RestoreSpec { days: 2, tier: RestoreTier::Standard };
+    let spec = BucketSource { kind: StoreKind::S3, restore: Some(restore), ..bucket.spec() };
+    let source = Arc::new(bucket.source_of(&spec));
+    world.job.source = SourceSpec::Bucket(spec);
+    let mut drive = Drive::new(
+        world.job.clone(),
+        source,
+        world.target(),
+        &world.clock,
+        &Fates::kind(),
+        Weather::default(),
+    );
+    let pass = drive.begin("p1", None).await;
+    let row = drive.until_end(&pass).await;
+    assert_eq!(row.state, PassState::Finished, "{:?}", row.reason);
+    let report = drive.check(&pass, &world.oss, &world.expected).await;
+    assert_eq!((report.copied, report.archived), (4, 0), "{report:?}");
+    let told = told(&report);
+    let named: Vec<_> = told.iter().map(|it| (it.0, it.1, it.2)).collect();
+    assert_eq!(named, [("DEEP_ARCHIVE", 1, 80), ("GLACIER", 2, 300_070)]);
+    let requests: f64 = told.iter().filter_map(|it| it.3).sum();
+    assert!((0.1e-3 + 2.0 * 0.05e-3..0.3e-3).contains(&requests), "{told:?}");
+    assert!(report.to_string().contains("asked to restore"), "{report}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! One instance: a process that serves on a port of its own.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::FcDeployment;
 use crate::fixtures;
 use crate::held_process::HeldProcess;
 use crate::lambda::{Figures, Invoked, locked};
+use crate::port::free_address;
 use crate::smq;
 
 /// Function Compute waits two minutes.
@@ -40,7 +41,7 @@ impl Instance {
         figures: &Arc<Mutex<Figures>>,
         log: &Arc<Mutex<String>>,
     ) -> Result<Self, Failure> {
-        let address = free_port();
+        let address = free_address();
         let begun = Instant::now();
         let own = [
             ("FC_SERVER_PORT", address.port().to_string()),
@@ -168,9 +169,4 @@ fn read(answer: &Response<Bytes>) -> Invoked {
     assert_eq!(outcome, answer.status().as_str(), "both say the same");
     let value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
     if outcome == "200" { Invoked::Answered(value) } else { Invoked::Failed(value) }
-}
-
-fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("it is bound")
 }

@@ -148,6 +148,18 @@ impl FcStack {
         outputs(&self.smq, &self.tablestore, &self.service)
     }
 
+    /// What the operator's command finds in its environment: no key of the ends.
+    pub fn operator_variables(&self) -> Vec<(&'static str, String)> {
+        let endpoint = self.service.endpoint();
+        vec![
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", smq::ACCESS_KEY.to_owned()),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", smq::SECRET_KEY.to_owned()),
+            ("ALIBABA_CLOUD_SECURITY_TOKEN", smq::TOKEN.to_owned()),
+            ("ALIBABA_CLOUD_ROS_ENDPOINT", endpoint.clone()),
+            ("ALIBABA_CLOUD_KMS_ENDPOINT", endpoint),
+        ]
+    }
+
     /// Every secret that the functions are told or read.
     pub fn secrets(&self) -> Vec<String> {
         let source = seaweedfs::account().secret_key;

@@ -109,6 +109,62 @@ async fn bytes_are_read_again_where_that_was_wanted_and_may_tell() {
     assert_eq!((result.outcome, result.bytes), (Some(Outcome::Different), 0), "sizes tell");
 }
 
+/// A minute's invocation reads a third of it at most: each of ten ranges takes half a minute, four at once.
+#[tokio::test(start_paused = true)]
+async fn a_large_object_is_read_again_in_ranges_over_as_many_invocations_as_it_takes() {
+    for (at_target, want) in
+        [(None, (Outcome::Equal, Some(Grade::C))), (Some(7), (Outcome::Different, None))]
+    {
+        let bench = Bench::with(|job| job.limits.part_bytes = 1_000, None).await;
+        let bytes: Vec<u8> = (0..9_500_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let source = bench.source.put_with("a", bytes.clone().into(), Digests::default());
+        bench.source.always("a", Opens::Slowly(Duration::from_secs(30)));
+        let mut held = bytes.clone();
+        if let Some(place) = at_target {
+            held[place] ^= 1;
+        }
+        let object = replacing("a", &source, &bench.target.write("to/a", held));
+        let small = bench.source.put("b", "small");
+        let small = replacing("b", &small, &bench.target.write("to/b", "small"));
+        let audit = |object| PlannedObject { action: Action::Audit(Audited::Bytes), ..object };
+        let task = bench.plan_batch(vec![audit(object), audit(small)]).await;
+        bench.drain().await;
+        let row = bench.task(&task).await;
+        assert_eq!((row.state, row.sum.objects()), (TaskState::Done, 2));
+        assert!(row.result_fences.len() > 1, "it took more than one invocation");
+        let results = bench.results(&task).await;
+        let ended: Vec<_> = results.iter().filter(|result| result.outcome.is_some()).collect();
+        let of_large = ended.iter().find(|result| result.index == 0).unwrap();
+        assert_eq!(found(of_large), (Some(want.0), want.1), "{of_large:?}");
+        assert_eq!(of_large.bytes, 9_500);
+        let opened = bench.source.opened();
+        let reads = opened.iter().filter(|key| **key == "a".into()).count();
+        // What was in flight when the time was up is read again.
+        assert!((10..=10 + 4 * row.result_fences.len()).contains(&reads), "{reads} ranges");
+        let records = bench.ledger.object_records(&task, &row).await.unwrap();
+        assert!(records.iter().all(|record| record.result.as_ref().unwrap().outcome.is_some()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_changed_while_it_was_read_is_read_from_its_beginning() {
+    let bench = Bench::with(|job| job.limits.part_bytes = 1_000, None).await;
+    let old = bench.source.put_with("a", vec![1; 9_500].into(), Digests::default());
+    bench.source.always("a", Opens::Slowly(Duration::from_secs(30)));
+    let object = replacing("a", &old, &bench.target.write("to/a", vec![2; 9_500]));
+    let object = PlannedObject { action: Action::Audit(Audited::Bytes), ..object };
+    let task = bench.plan_batch(vec![object]).await;
+    let (_, message) = bench.copiers.take_first().unwrap();
+    bench.handle(&message).await;
+    let partial = bench.results(&task).await.remove(0);
+    assert_eq!(partial.outcome, None);
+    assert!(partial.bytes > 0 && partial.bytes < 9_500, "{partial:?}");
+    bench.source.put_with("a", vec![2; 9_500].into(), Digests::default());
+    bench.drain().await;
+    let last = bench.results(&task).await.pop().unwrap();
+    assert_eq!(last.outcome, Some(Outcome::Equal), "{last:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_again_is_compared_as_far_as_answers_tell_and_that_is_said() {
     let bench = Bench::new().await;

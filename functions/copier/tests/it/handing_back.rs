@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use ossferry_core::error::ErrorKind;
+use ossferry_core::meter::Requests;
 use ossferry_core::outcome::Outcome;
 use ossferry_ledger::lease::Claimant;
+use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::rows::{PassState, TaskState};
 use ossferry_ledger::{Handled, Invocation, TaskClaim};
 
@@ -185,9 +187,46 @@ async fn an_object_at_which_one_worker_died_waits_until_the_others_are_recorded(
     let row = bench.task(&task).await;
     assert_eq!((row.state, row.sum.of(Outcome::Copied)), (TaskState::Planned, 2));
     assert_eq!(bench.source.opened(), ["a".into(), "c".into()]);
-    // Whoever was killed by chance accuses nobody: it is taken like any other.
+    // Whoever was killed by chance accuses nobody: it is copied in the end.
     bench.drain().await;
     assert_eq!(bench.task(&task).await.sum.of(Outcome::Copied), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_workers_die_before_any_object_fails_by_name_and_what_was_recorded_stands() {
+    let bench = Bench::new().await;
+    let keys = ["a", "b", "c"];
+    let objects = keys.map(|key| planned(key, &bench.source.put(key, "text"))).into();
+    let task = bench.plan_batch(objects).await;
+    let (_, message) = bench.copiers.take_first().unwrap();
+    // One of them is recorded by a worker that lives.
+    let claim = bench.ledger.take_task(&task, &dying(&bench, 100)).await.unwrap();
+    let TaskClaim::Mine(claimed) = claim else { panic!("{claim:?}") };
+    let middle = [ObjectResult::plain(1, Outcome::Gone, "deleted")];
+    let requests = Requests::default();
+    bench.ledger.record_task(&claimed, &middle, requests, Duration::ZERO, 1).await.unwrap();
+    for death in 0..8 {
+        let claim = bench.ledger.take_task(&task, &dying(&bench, death)).await.unwrap();
+        assert!(matches!(claim, TaskClaim::Mine(_)), "{claim:?}");
+    }
+    assert_eq!(bench.handle(&message).await, Handled::Done);
+    assert!(bench.source.opened().is_empty());
+    let row = bench.task(&task).await;
+    assert_eq!((row.state, row.sum.of(Outcome::Failed)), (TaskState::Failed, 2));
+    let records = bench.ledger.object_records(&task, &row).await.unwrap();
+    let outcomes = records.into_iter().map(|record| {
+        let result = record.result.unwrap();
+        (record.object.key.to_string(), result.outcome.unwrap(), result.reason.unwrap())
+    });
+    let reason = "8 workers died before they began any object of its task";
+    let want = [
+        ("a", Outcome::Failed, reason),
+        ("b", Outcome::Gone, "deleted"),
+        ("c", Outcome::Failed, reason),
+    ];
+    let want = want.map(|(key, outcome, why)| (key.to_owned(), outcome, why.to_owned()));
+    assert!(outcomes.eq(want));
+    assert_eq!(bench.status().await.row.state, PassState::Finished);
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,8 +124,8 @@ impl ScriptedTarget {
     }
 
     /// What the application writes.
-    pub(crate) fn write(&self, key: &str, bytes: &'static str) -> ETag {
-        let bytes = Bytes::from_static(bytes.as_bytes());
+    pub(crate) fn write(&self, key: &str, bytes: impl Into<Bytes>) -> ETag {
+        let bytes = bytes.into();
         let etag = ETag::new(&hex(&md5(&bytes)));
         self.store(Key::from(key), bytes, etag.clone(), PutOptions::default());
         etag

@@ -198,6 +198,9 @@ pub(crate) struct SwitchArguments {
     /// Every writer is switched to the target, after T2 was recorded
     #[arg(long, conflicts_with = "instant")]
     pub(crate) switched: bool,
+    /// Write every key whose copy is stale right before T2 is recorded to this file, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stale_keys: Option<PathBuf>,
 }
 
 /// How OSS reads the source by itself, for a mirror rule.

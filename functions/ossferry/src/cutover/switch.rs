@@ -20,10 +20,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 impl Cutover<'_> {
     /// Records T2. The application must not have written at the target before.
-    pub(super) async fn switch(&self) -> Result<Flow, CommandError> {
+    pub(super) async fn switch(&mut self) -> Result<Flow, CommandError> {
         let arguments = self.arguments;
         self.workers.wait_for_predecessors().await?;
-        let kept = self.kept();
+        self.stale = match self.look_for_stale().await? {
+            None => return Ok(Flow::End(INTERRUPTED)),
+            found => found,
+        };
         eprintln!(
             "what the source changed since the last pass began is older at the target until the next one \
              ends: the application reads it so, because a mirror rule helps only where nothing is"
@@ -39,6 +42,7 @@ impl Cutover<'_> {
             Some(true) => {}
         }
         let t2 = self.after_our_last_copy().await?;
+        let kept = self.kept();
         let t2 = match kept.ledger.declare_switch(&kept.job, t2).await? {
             Switched::At(t2) => t2,
             Switched::PassRuns(pass) => return Err(CutoverRefusal::PassBegan(pass).into()),
@@ -89,7 +93,8 @@ impl Cutover<'_> {
         let next = format!("{} --switched", self.asked.line("cutover"));
         eprintln!("T2 is recorded: switch the application, then go on with: {next}");
         let t2 = facts.t2.map(|t2| t2.to_string()).unwrap_or_default();
-        self.print_json(&Waiting { job: &self.job.name, what: "switch", t2, next })?;
+        let stale = self.stale.as_ref();
+        self.print_json(&Waiting { job: &self.job.name, what: "switch", t2, stale, next })?;
         Ok(Flow::End(WAITS_FOR_SWITCH))
     }
 }

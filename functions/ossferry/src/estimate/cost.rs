@@ -3,8 +3,10 @@
 
 use ossferry_core::prices::{AlibabaPrices, MEASURED, MEMORY_MIB, Prices};
 use ossferry_core::report::grouped;
+use ossferry_core::restored::Restored;
 use serde::Serialize;
 
+use super::amount::shown;
 use super::work::Work;
 
 /// How far a price is to be relied on.
@@ -84,8 +86,22 @@ pub(crate) enum Store {
     Other,
 }
 
+/// What the job file asks the source to restore.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(super) struct Archive {
+    /// By class.
+    pub(super) restored: Vec<Restored>,
+    /// How long the copies are kept.
+    pub(super) days: u32,
+}
+
 /// What the source's cloud bills.
-pub(super) fn of_source(work: &Work, from: Store, given: Option<f64>) -> Bill {
+pub(super) fn of_source(
+    work: &Work,
+    from: Store,
+    given: Option<f64>,
+    archive: Option<&Archive>,
+) -> Bill {
     let aws = Prices::aws_us_east_1();
     let alibaba = AlibabaPrices::mainland();
     let gigabytes = gigabytes(work.bytes);
@@ -151,7 +167,40 @@ pub(super) fn of_source(work: &Work, from: Store, given: Option<f64>) -> Bill {
         }
         None => traffic,
     };
-    Bill::new("source", currency, vec![traffic, requests])
+    let mut items = vec![traffic, requests];
+    items.extend(archive.into_iter().flat_map(|archive| restorations(archive, from, &aws)));
+    Bill::new("source", currency, items)
+}
+
+/// Restoring what is archived, and keeping the copies; before all else that is done to them.
+fn restorations(archive: &Archive, from: Store, aws: &Prices) -> Vec<Item> {
+    let days = archive.days;
+    let of_one = |restored: &Restored| {
+        let Restored { class, tier, objects, bytes, .. } = restored;
+        let kept = shown(*bytes);
+        let quantity = format!("{} objects of {kept}, {class} by tier {tier}", grouped(*objects));
+        let price = aws.restored(restored).filter(|_| from == Store::S3);
+        let trust = if price.is_some() { Trust::Listed } else { Trust::Unknown };
+        let page = &aws.sources["restorations"];
+        let source = match &price {
+            Some(_) => format!("{page}, {}", aws.date),
+            None => "see its provider's price list".to_owned(),
+        };
+        let item = |name, quantity, amount| Item {
+            name,
+            quantity,
+            currency: if from == Store::S3 { "USD" } else { "" },
+            amount,
+            trust,
+            source: source.clone(),
+        };
+        let copies = price.as_ref().map(|price| price.copy_day * f64::from(days));
+        [
+            item("restoring", quantity, price.map(|price| price.retrieval)),
+            item("restored copies", format!("{kept} for {days} days"), copies),
+        ]
+    };
+    archive.restored.iter().flat_map(of_one).collect()
 }
 
 /// What functions, table and queues cost on Alibaba Cloud.

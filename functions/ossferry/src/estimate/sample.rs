@@ -33,6 +33,9 @@ pub(super) struct Sample {
     pub(super) objects: u64,
     /// Their bytes.
     pub(super) bytes: u64,
+    /// Of those, objects that must be restored first and their bytes, by storage class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) archived: BTreeMap<String, (u64, u64)>,
     /// Listed objects that the job's filter leaves out.
     pub(super) filtered: u64,
     /// LIST requests that were made.
@@ -79,6 +82,11 @@ pub(super) async fn take(
         sample.objects += 1;
         sample.bytes = sample.bytes.saturating_add(entry.size);
         sample.sizes.push(entry.size);
+        if entry.archived {
+            let class = entry.storage_class.clone().unwrap_or_default();
+            let of_class = sample.archived.entry(class).or_default();
+            *of_class = (of_class.0 + 1, of_class.1.saturating_add(entry.size));
+        }
         if entry.size > 0 && !entry.archived && entry.etag.is_some() {
             readable.push(entry);
         }

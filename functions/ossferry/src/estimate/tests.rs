@@ -62,6 +62,34 @@ fn a_price_by_hearsay_is_in_no_sum_and_a_given_one_is() {
 }
 
 #[test]
+fn what_is_archived_is_estimated_by_class_where_the_job_restores_it() {
+    let of_class = |class: &str| Restored {
+        class: class.to_owned(),
+        tier: "Bulk".to_owned(),
+        objects: 1_000,
+        bytes: 1_000 << 30,
+        price: None,
+    };
+    let restored = vec![of_class("DEEP_ARCHIVE"), of_class("of another store")];
+    for (from, retrieval) in [(Store::S3, Some(0.025 + 2.5)), (Store::Cos, None)] {
+        let archive = Some(Archive { restored: restored.clone(), days: 3 });
+        let known = Known { archive, ..known(4_000, 4_000 << 30, from) };
+        let bill = Estimate::new(known, WEEK, None, None).source;
+        let amounts = |name: &str| -> Vec<Option<f64>> {
+            bill.items.iter().filter(|item| item.name == name).map(|item| item.amount).collect()
+        };
+        let near = |found: Option<f64>, want: Option<f64>| match (found, want) {
+            (Some(found), Some(want)) => (found - want).abs() < 1e-9,
+            (found, want) => found.is_none() && want.is_none(),
+        };
+        assert!(near(amounts("restoring")[0], retrieval), "{bill:?}");
+        let copies = retrieval.map(|_| 3.0 * 1_000.0 * 0.023 / 30.0);
+        assert!(near(amounts("restored copies")[0], copies), "{bill:?}");
+        assert_eq!(amounts("restoring")[1], None, "no price of it is known");
+    }
+}
+
+#[test]
 fn traffic_out_of_aws_is_paid_once() {
     let out = |bill: &Bill| {
         let traffic = bill.items.iter().find(|item| item.name == "traffic out");

@@ -138,7 +138,7 @@ pub(super) fn classes(sizes: &[u64], objects: u64, bytes: u64) -> Vec<SizeClass>
 }
 
 /// `total` times a share, rounded down.
-fn scaled(total: u64, share: u64, of: u64) -> u64 {
+pub(super) fn scaled(total: u64, share: u64, of: u64) -> u64 {
     let scaled = u128::from(total) * u128::from(share) / u128::from(of.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,12 @@
 //! Passes one after another, wherever they are worked on: by this process, or by a stack's functions.
 
+use std::sync::Arc;
+
 use ossferry_core::job::Job;
 use ossferry_core::report::{Report, ReportState};
+use ossferry_ends::{source_end, target_end};
 use ossferry_ledger::ids::PassRef;
+use ossferry_planner::{Planner, PlannerParts};
 
 use super::{Asked, Crew, Ending, begin, deployed, operate, wait_for_predecessors};
 use crate::cli::{PassArguments, WantedPass, WorkArguments};
@@ -51,6 +55,20 @@ impl Workers {
             Self::Crew(crew) => &crew.kept,
             Self::Stack { kept, .. } => kept,
         }
+    }
+
+    /// A planner in this process, which writes nothing by itself.
+    pub(crate) async fn planner(&self, machine: &Machine) -> Result<Arc<Planner>, CommandError> {
+        let (kept, job) = match self {
+            Self::Crew(crew) => return Ok(Arc::clone(&crew.planner)),
+            Self::Stack { kept, job, .. } => (kept, job),
+        };
+        Ok(Arc::new(Planner::new(PlannerParts {
+            ledger: kept.ledger.clone(),
+            source: source_end(job, &machine.around).await?.port(),
+            target: Arc::new(target_end(job, &machine.around).await?),
+            appetite: Arc::new(|| false),
+        })))
     }
 
     /// Goes on with the pass that runs, or begins one, and stays with it to its end. `None`: somebody

@@ -1,5 +1,6 @@
 //! The planner over SQLite, a scripted source and a scripted target.
 
+mod ahead;
 mod auditing;
 mod beginning;
 mod crash;

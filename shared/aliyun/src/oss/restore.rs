@@ -32,7 +32,7 @@ impl OssClient {
         .await;
         match asked {
             Ok(response) if response.status == StatusCode::OK => Ok(Restoration::Readable),
-            Ok(_) => Ok(Restoration::Ongoing),
+            Ok(_) => Ok(Restoration::Asked),
             Err(error) if error.kind == ErrorKind::Restoring => Ok(Restoration::Ongoing),
             Err(error) => Err(error),
         }

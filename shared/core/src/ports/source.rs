@@ -84,7 +84,9 @@ pub struct OpenObject {
 /// How far the restoration of an archived object is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Restoration {
-    /// It was asked for now, or earlier, and takes its time.
+    /// It was asked for now, which the store bills, and takes its time.
+    Asked,
+    /// It was asked for earlier.
     Ongoing,
     /// The object can be read.
     Readable,

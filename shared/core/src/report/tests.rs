@@ -185,6 +185,26 @@ fn a_serial_walk_is_said_in_the_text_and_in_the_json() {
         report.to_string().ends_with("walked serially: the source is not known to list by bytes")
     );
     assert_eq!(serde_json::to_value(&report).unwrap()["serial"], true);
+    let (kind, state) = ("audit".to_owned(), ReportState::Finished);
+    let audit = Report::new(PassFacts { kind, serial: true, ..facts(state) }, &walked, &sum);
+    assert!(audit.to_string().ends_with("each key of the target was asked for at the source"));
+}
+
+#[test]
+fn what_the_source_was_asked_to_restore_is_told_with_its_price_where_that_is_known() {
+    let (walked, mut sum) = sums();
+    let meter = crate::meter::Meter::default();
+    let tier = crate::job::RestoreTier::Standard;
+    for _ in 0..2 {
+        crate::restored::count_restored(&meter, Some("GLACIER"), tier, 50 << 30);
+    }
+    sum.requests.restored = meter.take();
+    for (source_is_s3, price) in [(true, ": $1.0001, and $0.0767 for each day"), (false, "\n")] {
+        let facts = PassFacts { source_is_s3, ..facts(ReportState::Finished) };
+        let text = Report::new(facts, &walked, &sum).to_string();
+        let line = format!("100.0 GiB of class GLACIER, tier Standard{price}");
+        assert!(text.contains(&line), "{text}");
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The report for people.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{Report, ReportState};
 use crate::meter::OperationCounts;
 use crate::outcome::Outcome;
 use crate::prices::{Cost, ESTIMATE_BYTES, ESTIMATE_OBJECTS, Peer, Prices};
+use crate::restored::{Restored, RestoredPrice};
 
 impl fmt::Display for Report {
     /// Several lines, numbers aligned, lines of nothing left out.
@@ -45,6 +46,17 @@ impl fmt::Display for Report {
             let note = "of them, asked for at the source and waited for";
             line(f, "    restoring", self.restoring, note)?;
         }
+        for restored in &self.restored {
+            let Restored { class, tier, objects, bytes: restored_bytes, price } = restored;
+            let mut note = format!("{} of class {class}, tier {tier}", bytes(*restored_bytes));
+            if let Some(RestoredPrice { retrieval, copy_day, prices }) = price {
+                let _ = write!(
+                    note,
+                    ": ${retrieval:.4}, and ${copy_day:.4} for each day of the copies, by prices of {prices}"
+                );
+            }
+            line(f, "asked to restore", *objects, &note)?;
+        }
         if self.reread > 0 {
             line(f, "read again", self.reread, &bytes(self.bytes_reread))?;
         }
@@ -76,7 +88,7 @@ impl fmt::Display for Report {
         if self.serial {
             f.write_str("; walked serially: the source is not known to list by bytes")?;
             if self.is_audit() {
-                f.write_str(", so keys that only the target holds were not looked for")?;
+                f.write_str(", so each key of the target was asked for at the source")?;
             }
         }
         Ok(())

@@ -20,6 +20,10 @@ const CAREFUL_ATTEMPTS: u64 = 3;
 /// are killed often: of objects killed at once in hundreds of kills, one in seventy was again.
 const DEATHS_MAX: u64 = 3;
 
+/// Workers in a row that may die without having noted an object before the batch is given up: those
+/// that take many at once note none, and as many again as are needed to fail an object by name.
+const UNNOTED_DEATHS_MAX: u64 = CAREFUL_ATTEMPTS - 1 + 2 * DEATHS_MAX;
+
 /// Hand-backs in a row that may record nothing before transient errors are recorded as failures: with
 /// the pauses between them about half an hour.
 const FRUITLESS_MAX: u64 = 6;
@@ -77,6 +81,9 @@ pub struct TaskRow {
     pub sum: Sum,
     /// Claims since it was planned or handed back.
     pub attempts: u64,
+    /// Workers in a row that died before they had noted an object, since it was planned or handed back.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unnoted_deaths: u64,
     /// Hand-backs in a row that recorded nothing.
     pub fruitless: u64,
     /// Objects that waited for the source to restore them when the rest was last handed back.
@@ -129,7 +136,14 @@ impl TaskRow {
             return Change::Keep(Taken::Leased(self.lease.until));
         }
         let mut row = self.clone();
-        row.deaths.extend(row.in_work.take());
+        match row.in_work.take() {
+            Some(index) => {
+                row.deaths.push(index);
+                row.unnoted_deaths = 0;
+            }
+            // Whoever lives hands it back, and then it is planned.
+            None => row.unnoted_deaths += u64::from(self.state == TaskState::Copying),
+        }
         row.state = TaskState::Copying;
         row.attempts += 1;
         row.started_at = row.started_at.or(Some(claimant.now));
@@ -148,9 +162,16 @@ impl TaskRow {
         }
     }
 
-    /// Whether the holder takes one object at a time, because earlier ones died at it.
+    /// Whether the holder takes one object at a time, because earlier ones died at it. An object that is
+    /// suspected stays so when the others were recorded and it alone was handed back.
     pub fn is_careful(&self) -> bool {
-        self.attempts >= CAREFUL_ATTEMPTS
+        self.attempts >= CAREFUL_ATTEMPTS || !self.deaths.is_empty()
+    }
+
+    /// Whether the batch is given up: its workers die before any object of it is begun, so that none
+    /// can be named.
+    pub fn is_given_up(&self) -> bool {
+        self.unnoted_deaths >= UNNOTED_DEATHS_MAX
     }
 
     /// Whether transient errors count as failures now: many claims in a row moved nothing.
@@ -192,14 +213,16 @@ impl TaskRow {
         row.reminder = None;
         row.state = TaskState::Planned;
         row.attempts = 0;
+        row.unnoted_deaths = 0;
         row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
         row.restoring = 0;
         row.lease = self.lease.released_until(due);
         Ok(Change::Write(row, ()))
     }
 
-    /// Hands back so many objects that the source restores, with the rest: that is no claim in vain.
-    pub fn await_restoration(
+    /// Hands back a rest of which something goes on, so that this was no claim in vain: an object is read
+    /// part of the way, or the source restores so many.
+    pub fn hand_back_under_way(
         &self,
         hold: &Hold,
         sum: &Sum,

@@ -27,6 +27,7 @@ impl TaskRow {
             bytes: objects.iter().map(|object| object.size).sum(),
             sum: Sum::default(),
             attempts: 0,
+            unnoted_deaths: 0,
             fruitless: 0,
             restoring: 0,
             lease: Lease { fence: hold.fence, ..Lease::default() },

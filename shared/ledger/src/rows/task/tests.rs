@@ -14,6 +14,7 @@ fn planned() -> TaskRow {
         bytes: 10,
         sum: Sum::default(),
         attempts: 0,
+        unnoted_deaths: 0,
         fruitless: 0,
         restoring: 0,
         lease: Lease { fence: 3, ..Lease::default() },
@@ -59,7 +60,7 @@ fn what_was_handed_back_and_what_was_finished_add_up_to_the_task() {
     };
     assert_eq!((back.state, back.attempts), (TaskState::Planned, 0));
     assert_eq!(back.hand_back(&hold, &one(Outcome::Copied), Timestamp(0)), Ok(Change::Keep(())));
-    let waiting = first.await_restoration(&hold, &Sum::default(), Timestamp(0), 2);
+    let waiting = first.hand_back_under_way(&hold, &Sum::default(), Timestamp(0), 2);
     let Ok(Change::Write(waiting, ())) = waiting else { panic!("{waiting:?}") };
     assert_eq!((waiting.restoring, waiting.fruitless, waiting.state), (2, 0, TaskState::Planned));
 
@@ -96,6 +97,39 @@ fn an_object_in_work_at_three_deaths_is_poison_and_the_rest_is_not() {
         }
     }
     assert!(row.is_poison(1) && !row.is_poison(0));
+}
+
+/// The others were recorded meanwhile, and the suspect alone was handed back.
+#[test]
+fn a_suspect_that_was_handed_back_alone_is_not_taken_with_others_again() {
+    let mut row = planned();
+    for death in 0..3 {
+        row = take(&row, &format!("w{death}"), death * 100).0;
+    }
+    let hold = row.lease.hold().unwrap();
+    let Ok(Change::Write(noted, ())) = row.note_in_work(&hold, Some(1)) else { panic!() };
+    let (next, hold) = take(&noted, "w3", 300);
+    let back = next.hand_back(&hold, &one(Outcome::Copied), Timestamp(0));
+    let Ok(Change::Write(back, ())) = back else { panic!() };
+    let (alone, _) = take(&back, "w4", 400);
+    assert_eq!((alone.attempts, alone.is_careful()), (1, true));
+}
+
+#[test]
+fn a_batch_whose_workers_note_nothing_before_they_die_is_given_up_after_eight() {
+    let mut row = planned();
+    for claim in 0..=8 {
+        assert!(!row.is_given_up(), "after {claim} claims");
+        row = take(&row, &format!("w{claim}"), claim * 100).0;
+    }
+    assert!(row.is_given_up());
+    let named = TaskRow { unnoted_deaths: 7, in_work: Some(0), ..row.clone() };
+    assert_eq!(take(&named, "x", 1_000).0.unnoted_deaths, 0, "an object was begun");
+    let living = TaskRow { unnoted_deaths: 7, ..row };
+    let hold = living.lease.hold().unwrap();
+    let back = living.hand_back(&hold, &Sum::default(), Timestamp(0));
+    let Ok(Change::Write(back, ())) = back else { panic!() };
+    assert!(!take(&back, "y", 1_000).0.is_given_up(), "a worker that hands back lives");
 }
 
 #[test]
