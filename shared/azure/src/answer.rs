@@ -62,7 +62,8 @@ fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {
     let carried = |name: HeaderName| text(headers, &name).map(str::to_owned);
     let metadata = headers.iter().filter_map(|(name, value)| {
         let name = name.as_str().strip_prefix(METADATA_PREFIX)?;
-        Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+        // What is no header text of OSS's is left behind by name, not passed over.
+        Some((name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     });
     ObjectInfo {
         size,
@@ -120,5 +121,16 @@ mod tests {
             assert_eq!(info.digests.md5.is_some(), believed, "{kind}");
             assert_eq!(info.storage_class.as_deref(), Some("Cool"));
         }
+    }
+
+    #[test]
+    fn no_metadata_is_passed_over() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-length", 0.into());
+        let umlaut = http::HeaderValue::from_bytes("grün".as_bytes()).unwrap();
+        headers.insert("x-ms-meta-colour", umlaut);
+        let named = ("colour".to_owned(), "grün".to_owned());
+        let metadata = head(&headers).unwrap().headers.user_metadata;
+        assert_eq!(metadata, [named], "what OSS cannot hold is left behind by name");
     }
 }
