@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt as _;
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
@@ -335,5 +336,13 @@ impl Source for InventorySource {
         storage_class: Option<&str>,
     ) -> Result<Restoration, PortError> {
         self.bucket.restore(key, wanted, storage_class).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.bucket.tags(key).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.bucket.acl(key).await
     }
 }

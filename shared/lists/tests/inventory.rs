@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ossferry_conformance::memory::MemoryBucket;
 use ossferry_conformance::source::SourceFixture;
+use ossferry_core::along::{CannedAcl, SourceAcl, Tag};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{RestoreSpec, RestoreTier};
 use ossferry_core::key::Key;
@@ -203,7 +204,7 @@ async fn an_inventory_that_cannot_be_read_is_refused_with_its_reason() {
     assert_eq!(missing.list(&all()).await.unwrap_err().kind, ErrorKind::NoSuchBucket);
 }
 
-/// A bucket with an archive.
+/// A bucket with an archive, tags and ACLs.
 struct Archive(MemoryBucket);
 
 #[async_trait]
@@ -245,6 +246,14 @@ impl Source for Archive {
     ) -> Result<Restoration, PortError> {
         Ok(Restoration::Ongoing)
     }
+
+    async fn tags(&self, _: &Key) -> Result<Vec<Tag>, PortError> {
+        Ok(vec![("team".to_owned(), "a".to_owned())])
+    }
+
+    async fn acl(&self, _: &Key) -> Result<SourceAcl, PortError> {
+        Ok(SourceAcl::Canned(CannedAcl::PublicRead))
+    }
 }
 
 #[tokio::test]
@@ -259,4 +268,7 @@ async fn what_only_the_bucket_can_do_is_asked_of_the_bucket() {
     let wanted = RestoreSpec { days: 1, tier: RestoreTier::Bulk };
     let restored = source.restore(&key, &wanted, Some("GLACIER")).await.unwrap();
     assert_eq!(restored, Restoration::Ongoing);
+    assert_eq!(source.tags(&key).await.unwrap().len(), 1);
+    let acl = source.acl(&key).await.unwrap();
+    assert_eq!(acl, SourceAcl::Canned(CannedAcl::PublicRead));
 }
