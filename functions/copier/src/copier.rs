@@ -108,9 +108,10 @@ impl Copier {
     ) -> Result<Handled, CopyError> {
         let session = Session::new(&self.parts, Arc::clone(&self.line), invocation);
         let handled = match message {
-            Message::Task(task) => copy_batch(self, &session, task).await,
+            Message::Task(task) => Box::pin(copy_batch(self, &session, task)).await,
             Message::Range { task, generation, range } => {
-                copy_range(self, &session, task, *generation, *range).await
+                // Completing holds many rows: boxed once a message.
+                Box::pin(copy_range(self, &session, task, *generation, *range)).await
             }
             Message::Slice(_) | Message::Upload(_) => {
                 Err(CopyError::NotForCopiers(message.to_text()))

@@ -128,15 +128,13 @@ mod tests {
         let (owner, other) = ("<ID>o</ID><DisplayName>n</DisplayName>", "<ID>p</ID>");
         let signed_in = "<URI>http://acs.amazonaws.com/groups/global/AuthenticatedUsers</URI>";
         let read = |grants: &[(&str, &str)]| {
-            let grants: String = grants
-                .iter()
-                .map(|(who, what)| {
-                    format!(
-                        "<Grant><Grantee xsi:type=\"x\">{who}</Grantee>\
-                         <Permission>{what}</Permission></Grant>"
-                    )
-                })
-                .collect();
+            let grant = |(who, what): &(&str, &str)| {
+                format!(
+                    "<Grant><Grantee xsi:type=\"x\">{who}</Grantee>\
+                     <Permission>{what}</Permission></Grant>"
+                )
+            };
+            let grants = grants.iter().map(grant).collect::<Vec<_>>().concat();
             let document = format!(
                 "<AccessControlPolicy><Owner><ID>o</ID></Owner><AccessControlList>{grants}\
                  </AccessControlList></AccessControlPolicy>"

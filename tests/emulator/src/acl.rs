@@ -13,7 +13,7 @@ use crate::metadata::text;
 use crate::storage::Bucket;
 use crate::xml::XmlWriter;
 
-/// Sent with PutObject, CompleteMultipartUpload, CopyObject and PutObjectAcl.
+/// Sent with PutObject, CompleteMultipartUpload, `CopyObject` and `PutObjectAcl`.
 const HEADER: &str = "x-oss-object-acl";
 
 /// Who may use an object.

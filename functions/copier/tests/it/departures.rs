@@ -2,7 +2,7 @@
 
 use ossferry_core::along::Tag;
 use ossferry_core::error::ErrorKind;
-use ossferry_core::fidelity::Property;
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::outcome::Outcome;
 use ossferry_ledger::rows::TaskState;
 
@@ -21,7 +21,7 @@ async fn departures_are_counted_of_copies_alone_and_cost_no_request() {
         bench.source.tag(key, &team());
         planned(key, &object)
     });
-    bench.source.edit("plain", |info| info.beyond = Default::default());
+    bench.source.edit("plain", |info| info.beyond = Properties::default());
     bench.source.remove("gone");
     let task = bench.plan_batch(objects.into()).await;
     bench.drain().await;
