@@ -8,7 +8,9 @@ mod definitions;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use ossferry_core::along::CannedAcl;
 use ossferry_core::audit::Share;
+use ossferry_core::fidelity::{Departures, Properties, Property};
 use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::{ETag, ObjectHeaders};
@@ -256,6 +258,8 @@ fn upload_row() -> UploadRow {
             user_metadata: vec![("owner".to_owned(), "a b".to_owned())],
         },
         left_behind: Some("metadata left behind: ü".to_owned()),
+        departures: Departures::default(),
+        acl: None,
         source_crc64_ecma: Some(u64::MAX.to_string()),
         source_crc64_nvme: Some("2".to_owned()),
         completing_at: Some(Timestamp(1_763_800_001_700)),
@@ -365,8 +369,14 @@ fn every_row_of_every_version_is_read() {
     let walked = Walked { requests: billed(), ..walked() };
     let billed_slice = SliceRow { walked, settled_sum: sum, ..slice_row() };
     check_row(tested, "slice-billed", &billed_slice);
+    let mut departing = self::sum();
+    departing.departures.count(departures());
+    check_row(tested, "task-departures", &TaskRow { sum: departing, ..task_row() });
     check_row(tested, "list", &ListRow { fence: 4, entries: 2 });
     check_row(tested, "upload", &upload_row());
+    let along =
+        UploadRow { departures: departures(), acl: Some(CannedAcl::PublicRead), ..upload_row() };
+    check_row(tested, "upload-along", &along);
     let part = PartResult {
         part_number: 17,
         etag: ETag::new("part"),
@@ -422,6 +432,7 @@ fn results() -> Vec<ObjectResult> {
             source_etag: Some(ETag::new("e")),
             target_etag: Some(ETag::new("E")),
             reason: None,
+            departures: Departures::default(),
         },
         ObjectResult::plain(2, Outcome::Unsupported, "the key begins with /"),
     ]
@@ -434,6 +445,19 @@ fn audited() -> (Vec<PlannedObject>, Vec<ObjectResult>) {
     let finding =
         |(index, outcome): (u32, &Outcome)| ObjectResult::plain(index, *outcome, outcome.as_str());
     (kinds.map(object).into(), (0..).zip(&Outcome::FINDINGS).map(finding).collect())
+}
+
+/// The first of the results, with departures.
+fn departing() -> Vec<ObjectResult> {
+    let [copied, unsupported] = <[ObjectResult; 2]>::try_from(results()).unwrap();
+    vec![ObjectResult { departures: departures(), ..copied }, unsupported]
+}
+
+fn departures() -> Departures {
+    Departures {
+        mapped: Properties::default().with(Property::StorageClass, true),
+        dropped: Properties::default().with(Property::Tags, true).with(Property::ObjectLock, true),
+    }
 }
 
 /// Lists are compressed: another zstd may spell the same list in other bytes, so only reading is held.
@@ -454,5 +478,6 @@ fn every_list_of_every_version_is_read() {
     assert_eq!(decode_objects(&read("objects.v2")).unwrap(), objects);
     assert_eq!(decode_results(&read("results.v2")).unwrap(), results);
     assert_eq!(decode_results(&read("results.v3")).unwrap(), [read_so_far()]);
+    assert_eq!(decode_results(&read("results.v4")).unwrap(), departing());
     assert_all_tested("lists", &tested);
 }

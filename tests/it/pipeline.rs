@@ -2,6 +2,7 @@
 
 mod audit;
 mod azure;
+mod fidelity;
 mod folder;
 mod inventory;
 mod order;

@@ -516,6 +516,24 @@ def tags_are_put_read_and_deleted(j):
     refused(400, "InvalidTag", lambda: j.put("tagged", tagging="&".join(f"k{n}=1" for n in range(11))))
 
 
+def acls_are_put_and_read(j):
+    acl_of = lambda name: j.client.get_object_acl(oss.GetObjectAclRequest(bucket=j.bucket, key=j.key(name))).acl
+    j.put("guarded")
+    equal(acl_of("guarded"), "default")
+    for acl in ("private", "public-read", "public-read-write", "default"):
+        j.client.put_object_acl(oss.PutObjectAclRequest(bucket=j.bucket, key=j.key("guarded"), acl=acl))
+        equal(acl_of("guarded"), acl)
+    j.put("guarded", acl="public-read")
+    equal(acl_of("guarded"), "public-read")
+    j.put("guarded")
+    equal(acl_of("guarded"), "default")
+    refused(400, "InvalidArgument", lambda: j.put("guarded", acl="authenticated-read"))
+    upload_id = begin(j, "guarded-multi")
+    part = upload(j, "guarded-multi", upload_id, 1, b"x").etag
+    complete(j, "guarded-multi", upload_id, [(1, part)], acl="public-read")
+    equal(acl_of("guarded-multi"), "public-read")
+
+
 def website_configurations_are_put_read_and_deleted(j):
     rule = oss.RoutingRule(
         rule_number=1,
@@ -567,8 +585,8 @@ def buckets_are_made_described_and_removed(j):
 
 def what_is_not_served_is_refused_and_changes_nothing(j):
     j.put("unserved", b"kept")
-    acl = oss.PutObjectAclRequest(bucket=j.bucket, key=j.key("unserved"), acl="private")
-    refused(501, "NotImplemented", lambda: j.client.put_object_acl(acl))
+    symlink = oss.GetSymlinkRequest(bucket=j.bucket, key=j.key("unserved"))
+    refused(501, "NotImplemented", lambda: j.client.get_symlink(symlink))
     equal(j.get("unserved").body.content, b"kept")
 
 
@@ -711,6 +729,7 @@ CHECKS = [
     parts_can_be_copied,
     files_are_uploaded_and_downloaded_in_parts,
     tags_are_put_read_and_deleted,
+    acls_are_put_and_read,
     website_configurations_are_put_read_and_deleted,
     buckets_are_made_described_and_removed,
     what_is_not_served_is_refused_and_changes_nothing,

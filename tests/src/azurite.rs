@@ -180,6 +180,13 @@ impl AzureContainer {
         }
     }
 
+    /// Puts a block blob with tags, spelled as the header wants them.
+    pub async fn put_tagged(&self, key: &Key, bytes: Bytes, tags: &str) {
+        let sent = [("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", tags)];
+        let sent = sent.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.expect(Method::PUT, key, "", &sent, bytes).await;
+    }
+
     /// Moves a blob to another tier.
     pub async fn set_tier(&self, key: &Key, tier: &str) {
         let tier = [("x-ms-access-tier".to_owned(), tier.to_owned())];

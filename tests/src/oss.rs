@@ -16,6 +16,7 @@ use oss_emulator::{Emulator, EmulatorOptions, RunningEmulator, serve};
 use ossferry_aliyun::oss::sign::{self, Scope, Signable, SigningKeys};
 use ossferry_aliyun::oss::{OssClient, OssOptions};
 use ossferry_aliyun::{OssSource, OssTarget};
+use ossferry_core::along::{Along, CannedAcl, Tag};
 use ossferry_core::job::Addressing;
 use ossferry_core::key::Key;
 use ossferry_core::object::{Entry, ObjectHeaders, ObjectInfo, Pin};
@@ -174,6 +175,19 @@ impl OssBucket {
     pub async fn put_of_class(&self, key: &Key, bytes: &Bytes, class: &str) {
         let storage_class = Some(class.to_owned());
         self.put_by(key, bytes, PutOptions { storage_class, ..PutOptions::default() }).await;
+    }
+
+    /// Writes an object with these tags and this ACL.
+    pub async fn put_along(&self, key: &Key, bytes: &Bytes, tags: &[Tag], acl: Option<CannedAcl>) {
+        let options = PutOptions { tags: tags.to_vec(), acl, ..PutOptions::default() };
+        self.put_by(key, bytes, options).await;
+    }
+
+    /// The tags and the ACL of an object.
+    pub async fn along(&self, key: &Key) -> Along {
+        let tags = self.client.object_tags(key).await.expect("tags can be read");
+        let acl = self.client.object_acl(key).await.expect("the acl can be read");
+        Along { tags, acl: Some(acl) }
     }
 
     async fn put_by(&self, key: &Key, bytes: &Bytes, options: PutOptions) -> PutAnswer {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::PortError;
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
@@ -103,6 +104,14 @@ impl Source for SmallPages {
         storage_class: Option<&str>,
     ) -> Result<Restoration, PortError> {
         self.inner.restore(key, wanted, storage_class).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.inner.tags(key).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.inner.acl(key).await
     }
 }
 

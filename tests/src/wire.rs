@@ -283,6 +283,8 @@ fn seen(parts: &Parts) -> Seen {
         (&Method::POST, Some(_)) if has("uploadId") => "CompleteMultipartUpload",
         (&Method::DELETE, Some(_)) if has("uploadId") => "AbortMultipartUpload",
         (&Method::GET, Some(_)) if has("uploadId") => "ListParts",
+        (&Method::GET, Some(_)) if has("tagging") => "GetObjectTagging",
+        (&Method::GET, Some(_)) if has("acl") => "GetObjectAcl",
         (&Method::GET, Some(_)) => "GetObject",
         (&Method::HEAD, Some(_)) => "HeadObject",
         (_, Some(_)) => "OtherOfObject",

@@ -175,6 +175,7 @@ impl<'a> Completion<'a> {
         }
         let options = PutOptions {
             forbid_overwrite: self.planned.action == Action::Copy { forbid_overwrite: true },
+            acl: self.row.acl,
             ..PutOptions::default()
         };
         let (key, parts, proof) = (&self.target_key, &proved.parts, &proved.proof);

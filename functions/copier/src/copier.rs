@@ -122,9 +122,9 @@ impl Copier {
             ));
         }
         let handled = match message {
-            // Boxed: a future of so many steps is large.
             Message::Task(task) => Box::pin(copy_batch(self, &session, task)).await,
             Message::Range { task, generation, range } => {
+                // Completing holds many rows: boxed once a message.
                 Box::pin(copy_range(self, &session, task, *generation, *range)).await
             }
             Message::Slice(_) | Message::Upload(_) => {

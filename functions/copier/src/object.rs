@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use ossferry_core::along::{Along, read_along};
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
 use ossferry_core::error::Conclusion;
+use ossferry_core::fidelity::Departures;
 use ossferry_core::job::{Encryption, Overwrite};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectInfo, Pin};
@@ -78,6 +80,8 @@ enum Step {
 struct WholeRead {
     source: Digests,
     streamed: Streamed,
+    /// Of a copy of it.
+    departures: Departures,
 }
 
 struct ObjectCopy<'a> {
@@ -262,6 +266,9 @@ impl ObjectCopy<'_> {
 
     async fn copy_once(&mut self) -> Result<Option<ObjectResult>, Trouble> {
         let OpenObject { info, body } = self.open().await?;
+        let (source, key) = (self.session.source.as_ref(), &self.object.key);
+        let along = read_along(source, &self.work.job, key, &info).await;
+        let along = along.map_err(Trouble::source)?;
         // After the GET and right before the PUT, so that the window between is one request.
         match self.look_before_writing().await? {
             Place::Free => {}
@@ -273,14 +280,15 @@ impl ObjectCopy<'_> {
                 return Ok(Some(ObjectResult::plain(self.index, Outcome::Kept, DELETED)));
             }
         }
-        let carried = self.carried(&info);
+        let carried = self.carried(&info, &along);
+        let departures = carried.departures;
         let options = &carried.options;
         let (body, tap) = self.tap(body, &info);
         let doubt = Doubt::of(self.session, &tap);
         let put = self.session.target.put(&self.target_key, options, self.size, body).await;
         doubt.settle(&put);
         if let Some(streamed) = tap.whole() {
-            self.read = Some(WholeRead { source: info.digests, streamed });
+            self.read = Some(WholeRead { source: info.digests, streamed, departures });
         }
         if put.as_ref().is_err_and(|error| error.conclusion == Conclusion::Unknown) {
             self.may_be_ours = true;
@@ -293,7 +301,7 @@ impl ObjectCopy<'_> {
         let held = Held { bytes: streamed.bytes, digests };
         let verified = check(self.size, &info.digests, &streamed, &held)
             .map_err(|mismatch| Trouble::wrong_bytes(format!("put: {mismatch}")))?;
-        let mut result = self.copied(verified, Some(answer.etag));
+        let mut result = self.copied(verified, Some(answer.etag), departures);
         result.reason = carried.left_behind().or_else(|| self.not_pinned());
         Ok(Some(result))
     }
@@ -304,7 +312,7 @@ impl ObjectCopy<'_> {
         is_size_alone.then(|| NOT_PINNED.to_owned())
     }
 
-    fn carried(&self, info: &ObjectInfo) -> Carried {
+    fn carried(&self, info: &ObjectInfo, along: &Along) -> Carried {
         let comparable = self.session.etags_are_comparable();
         let etag = self.pin.as_ref().map(|pin| &pin.etag);
         // An ETag in the form of an MD5 without being one (KMS) would tell a later pass nothing true.
@@ -313,7 +321,7 @@ impl ObjectCopy<'_> {
             || info.digests.md5.is_none()
             || self.work.pass.t2.is_some();
         let provenance = is_needed.then(|| self.provenance());
-        let mut carried = carry(&self.work.job, info, provenance);
+        let mut carried = carry(&self.work.job, info, along, provenance);
         carried.options.content_md5 = info.digests.md5;
         carried.options.forbid_overwrite = self.forbid_overwrite;
         carried
@@ -365,13 +373,15 @@ impl ObjectCopy<'_> {
                 Some(read) => read,
                 None => self.read_whole().await?,
             };
-            let WholeRead { source, streamed } = &read;
+            let WholeRead { source, streamed, departures } = &read;
+            let departures = *departures;
             let same = same_bytes(self.size, source, streamed, &found, &self.provenance());
             self.read = Some(read);
             if let Some(verified) = same {
-                let mut result = self.copied(verified, found.etag);
+                let mut result = self.copied(verified, found.etag, departures);
                 if !self.may_be_ours {
                     result.outcome = Some(Outcome::Unchanged);
+                    result.departures = Departures::default();
                 }
                 return Ok(result);
             }
@@ -397,19 +407,26 @@ impl ObjectCopy<'_> {
     /// Reads the object for its digests alone.
     async fn read_whole(&self) -> Result<WholeRead, Trouble> {
         let OpenObject { info, body } = self.open().await?;
+        // What was read along when it was put is not asked for again.
+        let departures = self.carried(&info, &Along::default()).departures;
         let (mut body, tap) = self.tap(body, &info);
         while let Some(frame) = body.next().await {
             frame.map_err(Trouble::source)?;
         }
         let streamed = tap.whole().ok_or_else(|| Trouble::bad_source("read: no end"))?;
-        Ok(WholeRead { source: info.digests, streamed })
+        Ok(WholeRead { source: info.digests, streamed, departures })
     }
 
     fn tap(&self, body: ObjectBody, info: &ObjectInfo) -> (ObjectBody, Tap) {
         Tap::on(body, info.digests.crc64_nvme.is_some(), &self.session.passed_bytes)
     }
 
-    fn copied(&self, verified: Verified, target_etag: Option<ETag>) -> ObjectResult {
+    fn copied(
+        &self,
+        verified: Verified,
+        target_etag: Option<ETag>,
+        departures: Departures,
+    ) -> ObjectResult {
         ObjectResult {
             index: self.index,
             outcome: Some(Outcome::Copied),
@@ -419,6 +436,7 @@ impl ObjectCopy<'_> {
             source_etag: self.pin.as_ref().map(|pin| pin.etag.clone()),
             target_etag,
             reason: None,
+            departures,
         }
     }
 

@@ -117,6 +117,7 @@ pub(crate) fn prove_parts(
 #[cfg(test)]
 mod tests {
     use ossferry_core::crc::{crc64_ecma, crc64_nvme};
+    use ossferry_core::fidelity::Properties;
     use ossferry_core::layout::PART_BYTES_MIN;
     use ossferry_core::object::ObjectHeaders;
 
@@ -205,6 +206,7 @@ mod tests {
             },
             storage_class: None,
             mirrored: false,
+            beyond: Properties::default(),
         };
         for (crc, mark, same) in
             [(Some(7), "", true), (Some(8), "mine", false), (None, "", false), (None, "mine", true)]

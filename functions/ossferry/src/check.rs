@@ -1,5 +1,6 @@
 //! `check`: a line for each thing that may stand in the way of a job.
 
+mod carried;
 mod findings;
 mod judged;
 mod probe;
@@ -34,6 +35,7 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
     if let Some(warning) = judged::same_bucket(&job) {
         findings.warn("both ends", warning);
     }
+    carried::told(&job, &mut findings);
     let kept = stack::check(&job, job_file, machine, &mut findings).await;
     let machine = &as_operator(&job, machine)?;
     match source_end(&job, &machine.around).await {
@@ -87,6 +89,7 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
     probe::probe(&job.source, &port, &page, findings).await;
     if let Some(entry) = page.entries.iter().find(|entry| !entry.archived && entry.size > 0) {
         check_read(&port, &entry.key, findings).await;
+        carried::may_be_read(job, port.as_ref(), &entry.key, findings).await;
     }
 }
 

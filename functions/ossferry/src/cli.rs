@@ -1,6 +1,7 @@
 //! The command line. Names and flags here are what scripts rely on.
 
 mod arguments;
+mod inspected;
 mod rates;
 
 use std::path::PathBuf;
@@ -9,9 +10,10 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
     CopyArguments, CutoverArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments,
-    InspectArguments, Inspected, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments,
-    OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
+    JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments, OriginAuth, PassArguments,
+    PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
 };
+pub(crate) use inspected::{InspectArguments, Inspected};
 pub(crate) use rates::{LimitsAction, SetLimits};
 
 const EXIT_STATUS: &str = "\
@@ -172,6 +174,7 @@ pub(crate) enum Command {
     /// Reads the ledger and writes nothing. A table; with --json one JSON object a line.
     #[command(after_help = "Examples:\n  ossferry inspect --job job.toml failures\n  \
                             ossferry inspect --job job.toml objects --outcome different\n  \
+                            ossferry inspect --job job.toml objects --dropped tags\n  \
                             ossferry inspect --job job.toml key 'albums/2026/a.jpg' --json\n\n\
                             Exit status: 0 shown; 1 there is nothing to show.")]
     Inspect(InspectArguments),
@@ -199,6 +202,26 @@ pub(crate) enum Command {
         /// Beside the text: what was forecast, from a file that `estimate --json` printed
         #[arg(long, value_name = "FILE")]
         forecast: Option<PathBuf>,
+    },
+
+    /// What becomes of each property of an object, and how many copies depart from their sources
+    ///
+    /// For every property beside key and bytes: whether it is kept, mapped to something else, dropped, or not
+    /// there at such a source, by what the job file asks for; and of a pass, where there is one, how many of
+    /// the objects that it copied depart in it. Objects that were found equal were not read: of them nothing
+    /// is known. `inspect objects --dropped PROPERTY` names those that are counted.
+    #[command(after_help = "Example: ossferry fidelity --job job.toml\n\n\
+                            Exit status: 0 printed; 1 it could not be.")]
+    Fidelity {
+        /// Which job
+        #[command(flatten)]
+        job: JobArgument,
+        /// Which pass, in place of the newest; `inspect passes` names them
+        #[arg(long, value_name = "ID")]
+        pass: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
 
     /// Gives the job file to the functions of a stack

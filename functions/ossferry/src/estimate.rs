@@ -14,7 +14,7 @@ mod work;
 
 use std::io::Write as _;
 
-use ossferry_core::job::{Job, Limits, SourceSpec};
+use ossferry_core::job::{Job, Limits, PolicySpec, SourceSpec};
 use ossferry_core::restored::Restored;
 use ossferry_ends::source_end;
 use serde::Serialize;
@@ -29,6 +29,7 @@ pub(crate) use self::sample::SampleError;
 use self::work::{SizeClass, Work};
 use crate::cli::EstimateArguments;
 use crate::command_error::CommandError;
+use crate::fidelity::extra_requests;
 use crate::job_ledger::read_job;
 use crate::machine::Machine;
 use crate::stack::as_operator;
@@ -50,6 +51,8 @@ const REGION: &str = "cn-hangzhou";
 struct Known {
     sizes: Vec<SizeClass>,
     limits: Limits,
+    /// The job's.
+    policy: Option<PolicySpec>,
     rate: Rate,
     from: Store,
     region: String,
@@ -89,8 +92,9 @@ struct Estimate {
 
 impl Estimate {
     fn new(known: Known, seconds: u64, functions: Option<u64>, egress_price: Option<f64>) -> Self {
-        let Known { sizes, limits, rate, from, region, said, sample, archive } = known;
+        let Known { sizes, limits, policy, rate, from, region, said, sample, archive } = known;
         let work = Work::new(&sizes, &limits);
+        let work = policy.iter().fold(work, Work::with_along);
         let fleet = Fleet::new(&work, &rate, seconds, functions, &region);
         Self {
             seconds,
@@ -149,6 +153,7 @@ fn of_totals(arguments: &EstimateArguments) -> Known {
             bytes,
         }],
         limits: Limits::default(),
+        policy: None,
         rate: rate_of(arguments, None),
         from: arguments.from.unwrap_or(Store::Other),
         region: arguments.region.clone().unwrap_or_else(|| REGION.to_owned()),
@@ -197,9 +202,11 @@ async fn of_job(
     if !sample.is_whole {
         said.push("sizes are scaled from the sample to the totals that are given".to_owned());
     }
+    said.extend(extra_requests(job).into_iter().map(str::to_owned));
     Ok(Known {
         sizes: work::classes(&sample.sizes, objects, bytes),
         limits: job.limits.clone(),
+        policy: Some(job.policy.clone()),
         rate: rate_of(arguments, sample.bytes_per_second),
         from: arguments.from.unwrap_or_else(|| place_of(&job.source)),
         region: arguments.region.clone().unwrap_or_else(|| job.target.region.clone()),

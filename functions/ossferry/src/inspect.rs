@@ -4,10 +4,13 @@ mod lines;
 
 use std::io::{self, BufWriter, Write};
 
+use ossferry_core::fidelity::Property;
 use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
+use ossferry_core::sums::Sum;
 use ossferry_ledger::ObjectRecord;
 use ossferry_ledger::ids::PassRef;
+use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::rows::PassState;
 use serde_json::Value;
 
@@ -50,12 +53,17 @@ pub(crate) async fn print(
             }
         }
         Inspected::Tasks => tasks(&kept, &pass, &mut output).await?,
-        Inspected::Failures => objects(&kept, &pass, &[Outcome::Failed], &mut output).await?,
-        Inspected::LeftBehind => objects(&kept, &pass, &LEFT_BEHIND, &mut output).await?,
-        Inspected::Objects { outcome } if outcome.is_empty() => {
-            objects(&kept, &pass, &Outcome::ALL, &mut output).await?;
+        Inspected::Failures => {
+            objects(&kept, &pass, &Wanted::of(&[Outcome::Failed]), &mut output).await?;
         }
-        Inspected::Objects { outcome } => objects(&kept, &pass, outcome, &mut output).await?,
+        Inspected::LeftBehind => {
+            objects(&kept, &pass, &Wanted::of(&LEFT_BEHIND), &mut output).await?;
+        }
+        Inspected::Objects { outcome, dropped, mapped } => {
+            let outcomes = if outcome.is_empty() { &Outcome::ALL[..] } else { outcome };
+            let wanted = Wanted { outcomes, dropped, mapped };
+            objects(&kept, &pass, &wanted, &mut output).await?;
+        }
     }
     output.end()
 }
@@ -95,23 +103,61 @@ async fn tasks(
     Ok(())
 }
 
-/// The objects with one of these outcomes.
+/// Which objects of a pass.
+struct Wanted<'a> {
+    /// One of these.
+    outcomes: &'a [Outcome],
+    /// And, where any are named, without one of these, or with one of the next in another form.
+    dropped: &'a [Property],
+    mapped: &'a [Property],
+}
+
+impl<'a> Wanted<'a> {
+    fn of(outcomes: &'a [Outcome]) -> Self {
+        Self { outcomes, dropped: &[], mapped: &[] }
+    }
+
+    fn is_by_departure(&self) -> bool {
+        !self.dropped.is_empty() || !self.mapped.is_empty()
+    }
+
+    /// Whether a task with these sums may hold one.
+    fn may_be_of(&self, sum: &Sum) -> bool {
+        let departs = || {
+            self.dropped.iter().any(|property| sum.departures.dropped(*property) > 0)
+                || self.mapped.iter().any(|property| sum.departures.mapped(*property) > 0)
+        };
+        self.outcomes.iter().any(|outcome| sum.of(*outcome) > 0)
+            && (!self.is_by_departure() || departs())
+    }
+
+    fn is(&self, result: &ObjectResult) -> bool {
+        let departures = result.departures;
+        let departs = || {
+            self.dropped.iter().any(|property| departures.dropped.has(*property))
+                || self.mapped.iter().any(|property| departures.mapped.has(*property))
+        };
+        result.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome))
+            && (!self.is_by_departure() || departs())
+    }
+}
+
+/// The objects that are wanted.
 async fn objects(
     kept: &JobLedger,
     pass: &PassRef,
-    outcomes: &[Outcome],
+    wanted: &Wanted<'_>,
     output: &mut Lines<impl Write>,
 ) -> Result<(), CommandError> {
     output.header(lines::OBJECTS)?;
     let mut walk = kept.ledger.task_walk(pass).await?;
     while let Some((task, row)) = walk.next().await? {
-        if outcomes.iter().all(|outcome| row.sum.of(*outcome) == 0) {
+        if !wanted.may_be_of(&row.sum) {
             continue;
         }
         let records = kept.ledger.object_records(&task, &row).await?;
         for record in records {
-            let outcome = record.result.as_ref().and_then(|result| result.outcome);
-            if outcome.is_some_and(|outcome| outcomes.contains(&outcome)) {
+            if record.result.as_ref().is_some_and(|result| wanted.is(result)) {
                 output.line(&lines::object(&record))?;
             }
         }
@@ -176,7 +222,6 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use ossferry_core::key::Key;
-    use ossferry_core::sums::Sum;
     use ossferry_core::time::Timestamp;
     use ossferry_ledger::Branch;
     use ossferry_ledger::ids::SliceId;

@@ -9,6 +9,7 @@ mod cutover;
 mod demo;
 mod deploy_job;
 mod estimate;
+mod fidelity;
 mod host;
 mod import_cfg;
 mod init;
@@ -116,6 +117,9 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
         Command::Report { job, format, pass, forecast } => {
             let asked = report::Asked { pass: pass.as_deref(), forecast: forecast.as_deref() };
             return report::print(&job.file, format, &asked, machine).await;
+        }
+        Command::Fidelity { job, pass, json } => {
+            fidelity::print(&job.file, pass.as_deref(), json, machine).await
         }
         Command::Estimate(arguments) => estimate::print(&arguments, machine).await,
         Command::DeployJob(job) => deploy_job::deploy(&job.file, machine).await,

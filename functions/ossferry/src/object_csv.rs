@@ -55,6 +55,7 @@ fn write_record<W: Write>(
 
 #[cfg(test)]
 mod tests {
+    use ossferry_core::fidelity::Departures;
     use ossferry_core::key::Key;
     use ossferry_core::object::ETag;
     use ossferry_core::outcome::Outcome;
@@ -92,6 +93,7 @@ mod tests {
             source_etag: Some(ETag::new("s")),
             target_etag: Some(ETag::new("T")),
             reason: None,
+            departures: Departures::default(),
         };
         let mut rows = csv::Writer::from_writer(Vec::new());
         rows.write_record(HEADER).unwrap();

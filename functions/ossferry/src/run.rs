@@ -25,6 +25,7 @@ pub(crate) use self::workers::Workers;
 use crate::choose::{Choice, choose, new_pass_id};
 use crate::cli::{CopyArguments, PassArguments, PlanArguments, RunArguments, WorkArguments};
 use crate::command_error::CommandError;
+use crate::fidelity::extra_requests;
 use crate::host::interrupt::INTERRUPTED;
 use crate::host::{HostEnd, Role};
 use crate::job_ledger::{JobLedger, read_job};
@@ -115,6 +116,9 @@ pub(crate) async fn begin(
 ) -> Result<Chosen, CommandError> {
     let running = crew.planner.running(&crew.job).await?;
     let wanted = arguments.pass.map(crate::cli::WantedPass::kind);
+    for told in extra_requests(&crew.job) {
+        eprintln!("{told}");
+    }
     let kind = match choose(wanted, arguments.bounds(), running.as_ref())? {
         Choice::GoOn(pass) => {
             eprintln!("going on with pass {pass}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ossferry_core::along::read_along;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::meter::{Meter, Requests};
@@ -242,7 +243,10 @@ impl Planner {
             be_readable(attempt, &planned, &pin, wanted).await?;
         }
         let layout = layout_of(info.size, &plan.job.limits).map_err(Unopened::Ended)?;
-        let carried = options_of(&plan.job, plan.context.comparable, &planned, &info);
+        let along = read_along(source.as_ref(), &plan.job, &planned.key, &info)
+            .await
+            .map_err(|error| Unopened::of("source", error))?;
+        let carried = options_of(&plan.job, plan.context.comparable, &planned, &info, &along);
         let begun = target.initiate_upload(&target_key, &carried.options).await;
         let upload_id = begun.map_err(|error| match at_target(error) {
             Unopened::Later(error) if error.conclusion == Conclusion::Unknown => {
@@ -259,6 +263,8 @@ impl Planner {
             range_parts: u64::from(layout.parts_per_range()),
             ranges: u64::from(layout.range_count()),
             left_behind: carried.left_behind(),
+            departures: carried.departures,
+            acl: carried.options.acl,
             headers: carried.options.headers,
             source_crc64_ecma: digests.crc64_ecma,
             source_crc64_nvme: digests.crc64_nvme,

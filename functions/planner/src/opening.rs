@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use ossferry_core::along::Along;
 use ossferry_core::carry::{Carried, carry};
 use ossferry_core::compare::{needs_provenance, provenance_of};
 use ossferry_core::job::{Job, Limits};
@@ -80,12 +81,13 @@ pub(crate) fn options_of(
     comparable: bool,
     planned: &PlannedObject,
     info: &ObjectInfo,
+    along: &Along,
 ) -> Carried {
     let entry = as_listed(planned, info);
     let provenance =
         needs_provenance(comparable, entry.etag.as_ref(), true).then(|| provenance_of(&entry));
     let storage_class = info.storage_class.clone().or_else(|| planned.storage_class.clone());
-    carry(job, &ObjectInfo { storage_class, ..info.clone() }, provenance)
+    carry(job, &ObjectInfo { storage_class, ..info.clone() }, along, provenance)
 }
 
 /// What the next pass will find listed: what was listed, unless the object has changed since. A store
@@ -113,6 +115,7 @@ fn as_listed(planned: &PlannedObject, info: &ObjectInfo) -> Entry {
 mod tests {
     use super::*;
     use ossferry_core::compare::PROVENANCE_NAME;
+    use ossferry_core::fidelity::Properties;
     use ossferry_core::object::{Digests, ETag, ObjectHeaders};
     use ossferry_core::time::Timestamp;
     use ossferry_ledger::lease::Claimant;
@@ -180,10 +183,11 @@ mod tests {
             headers: ObjectHeaders::default(),
             storage_class: None,
             mirrored: false,
+            beyond: Properties::default(),
         };
         let job = Job::parse(Job::template()).unwrap();
         let remembered = |info: &ObjectInfo| {
-            let carried = options_of(&job, true, &planned, info);
+            let carried = options_of(&job, true, &planned, info, &Along::default());
             let metadata = carried.options.headers.user_metadata;
             metadata.into_iter().find(|(name, _)| name == PROVENANCE_NAME).unwrap().1
         };

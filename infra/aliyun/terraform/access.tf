@@ -29,7 +29,9 @@ locals {
           resources = [for bucket in var.target_buckets : "acs:oss:*:*:${bucket}"]
         },
         {
-          actions   = ["oss:AbortMultipartUpload", "oss:GetObject", "oss:ListParts", "oss:PutObject"]
+          actions = [
+            "oss:AbortMultipartUpload", "oss:GetObject", "oss:ListParts", "oss:PutObject", "oss:PutObjectTagging"
+          ]
           resources = [for bucket in var.target_buckets : "acs:oss:*:*:${bucket}/*"]
         },
       ]
@@ -44,7 +46,7 @@ locals {
           resources = [for bucket in var.source_buckets : "acs:oss:*:*:${bucket}"]
         },
         {
-          actions   = ["oss:GetObject"]
+          actions   = ["oss:GetObject", "oss:GetObjectTagging"]
           resources = [for bucket in var.source_buckets : "acs:oss:*:*:${bucket}/*"]
         },
       ]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::PortError;
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
@@ -78,5 +79,13 @@ impl Source for OssSource {
         storage_class: Option<&str>,
     ) -> Result<Restoration, PortError> {
         self.client.restore_object(key, wanted, storage_class).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.client.object_tags(key).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.client.object_acl(key).await
     }
 }

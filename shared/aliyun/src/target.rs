@@ -112,8 +112,7 @@ impl Target for OssTarget {
         options: &PutOptions,
         _proof: &Verified,
     ) -> Result<PutAnswer, PortError> {
-        let forbid_overwrite = options.forbid_overwrite;
-        self.client.complete_multipart_upload(key, upload_id, parts, forbid_overwrite).await
+        self.client.complete_multipart_upload(key, upload_id, parts, options).await
     }
 
     async fn abort_upload(&self, key: &Key, upload_id: &str) -> Result<(), PortError> {

@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
 use ossferry_http::{content_range, parse_http_date};
 
@@ -87,6 +88,7 @@ impl Reader {
             headers: self.object_headers(headers),
             storage_class: self.own_header(headers, "storage-class"),
             mirrored: false,
+            beyond: self.beyond(headers),
             etag,
         }
     }
@@ -102,6 +104,30 @@ impl Reader {
             // Google's, for a key of KMS and for a customer's.
             && self.own_header(headers, "encryption-kms-key-name").is_none()
             && self.own_header(headers, "encryption-algorithm").is_none()
+    }
+
+    /// What takes more than headers to carry over. Amazon counts tags only for who may read them, and tells
+    /// of retention only who may see it.
+    fn beyond(self, headers: &HeaderMap) -> Properties {
+        let own = |name: &str| self.own_header(headers, name);
+        let is_counted = |count: Option<String>| count.is_some_and(|count| count != "0");
+        let is_customers = |kind: String| !matches!(kind.as_str(), "AES256" | "");
+        let is_locked = own("object-lock-mode").is_some()
+            || own("object-lock-legal-hold").is_some_and(|hold| hold == "ON");
+        Properties::default()
+            .with(Property::Tags, is_counted(own("tagging-count")))
+            .with(
+                Property::Encryption,
+                own("server-side-encryption").is_some_and(is_customers)
+                    || own("server-side-encryption-customer-algorithm").is_some()
+                    // Google's, for a key of KMS and for a customer's.
+                    || own("encryption-kms-key-name").is_some()
+                    || own("encryption-algorithm").is_some(),
+            )
+            .with(Property::WebsiteRedirect, own("website-redirect-location").is_some())
+            .with(Property::ObjectLock, is_locked)
+            // Metadata that it holds and cannot put into headers.
+            .with(Property::UserMetadata, is_counted(own("missing-meta")))
     }
 
     /// Google tells the MD5 of every object that was not composed, whatever its `ETag` is: also with a
@@ -135,9 +161,6 @@ impl Reader {
 
     fn object_headers(self, headers: &HeaderMap) -> ObjectHeaders {
         let carried = |name: HeaderName| header_text(headers, &name);
-        if let Some(count) = headers.get("x-amz-missing-meta") {
-            tracing::warn!(?count, "the source holds metadata that it cannot put into headers");
-        }
         ObjectHeaders {
             content_type: carried(CONTENT_TYPE),
             cache_control: carried(CACHE_CONTROL),
@@ -280,6 +303,34 @@ mod tests {
         let info = distrusting.head(&headers(&[("content-length", "7"), ("etag", MD5)])).unwrap();
         assert_eq!(info.digests.md5, None);
         assert_eq!(info.etag, Some(ETag::new(MD5)));
+    }
+
+    #[test]
+    fn what_no_header_carries_over_is_seen_in_the_headers() {
+        use Property::{Encryption, ObjectLock, Tags, UserMetadata, WebsiteRedirect};
+        for (kind, name, value, expected) in [
+            (S3Kind::S3, "x-amz-tagging-count", "2", Some(Tags)),
+            (S3Kind::S3, "x-amz-tagging-count", "0", None),
+            (S3Kind::Cos, "x-cos-tagging-count", "1", Some(Tags)),
+            (S3Kind::S3, "x-amz-server-side-encryption", "AES256", None),
+            (S3Kind::S3, "x-amz-server-side-encryption", "aws:kms", Some(Encryption)),
+            (S3Kind::Cos, "x-cos-server-side-encryption", "cos/kms", Some(Encryption)),
+            (
+                S3Kind::S3,
+                "x-amz-server-side-encryption-customer-algorithm",
+                "AES256",
+                Some(Encryption),
+            ),
+            (S3Kind::Gcs, "x-goog-encryption-kms-key-name", "k", Some(Encryption)),
+            (S3Kind::S3, "x-amz-website-redirect-location", "/b", Some(WebsiteRedirect)),
+            (S3Kind::S3, "x-amz-object-lock-mode", "GOVERNANCE", Some(ObjectLock)),
+            (S3Kind::S3, "x-amz-object-lock-legal-hold", "OFF", None),
+            (S3Kind::S3, "x-amz-object-lock-legal-hold", "ON", Some(ObjectLock)),
+            (S3Kind::S3, "x-amz-missing-meta", "1", Some(UserMetadata)),
+        ] {
+            let beyond: Vec<_> = head(kind, &[(name, value)]).beyond.iter().collect();
+            assert_eq!(beyond, expected.into_iter().collect::<Vec<_>>(), "{name}: {value}");
+        }
     }
 
     #[test]

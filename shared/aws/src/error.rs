@@ -36,7 +36,8 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
         | "SignatureDoesNotMatch"
         | "TokenRefreshRequired"
         | "UnavailableForLegalReasons" => ErrorKind::AccountRefused,
-        "PreconditionFailed" | "InvalidRange" => ErrorKind::PreconditionFailed,
+        // The tags that an answer counted are no more: it is another object in that.
+        "PreconditionFailed" | "InvalidRange" | "NoSuchTagSet" => ErrorKind::PreconditionFailed,
         "InvalidObjectState" => ErrorKind::Archived,
         "RestoreAlreadyInProgress" => ErrorKind::Restoring,
         "BandwidthLimitExceeded"
@@ -125,7 +126,8 @@ pub(crate) fn refusal(
     let mut kind = classify(status, body.code.as_deref());
     // A listing has no key that could be missing.
     if kind == ErrorKind::NoSuchKey
-        && ![GET_OBJECT, HEAD_OBJECT, RESTORE_OBJECT].contains(&operation)
+        && ![GET_OBJECT, HEAD_OBJECT, RESTORE_OBJECT, GET_OBJECT_TAGGING, GET_OBJECT_ACL]
+            .contains(&operation)
     {
         kind = ErrorKind::NoSuchBucket;
     }
@@ -172,6 +174,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(crate) const GET_OBJECT: &str = "GetObject";
 pub(crate) const HEAD_OBJECT: &str = "HeadObject";
 pub(crate) const RESTORE_OBJECT: &str = "RestoreObject";
+pub(crate) const GET_OBJECT_TAGGING: &str = "GetObjectTagging";
+pub(crate) const GET_OBJECT_ACL: &str = "GetObjectAcl";
 pub(crate) const HEAD_BUCKET: &str = "HeadBucket";
 pub(crate) const LIST_OBJECTS: &str = "ListObjects";
 pub(crate) const LIST_OBJECTS_V2: &str = "ListObjectsV2";

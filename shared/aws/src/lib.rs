@@ -5,6 +5,7 @@
 //! several times as much for small objects and listings. So are the few rare calls to other services
 //! ([`api`]). The SDK finds credentials, asks what is asked once a job, and speaks to queue and table.
 
+mod along;
 mod answer;
 pub mod api;
 mod continuation;

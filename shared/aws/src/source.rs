@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{IF_MATCH, RANGE};
 use http::{HeaderName, Method, StatusCode};
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{Addressing, BucketSource, RestoreSpec};
 use ossferry_core::key::Key;
@@ -17,7 +18,10 @@ use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
 
 use crate::answer::Reader;
-use crate::error::{GET_OBJECT, HEAD_BUCKET, HEAD_OBJECT, RESTORE_OBJECT, bad_answer};
+use crate::error::{
+    GET_OBJECT, GET_OBJECT_ACL, GET_OBJECT_TAGGING, HEAD_BUCKET, HEAD_OBJECT, RESTORE_OBJECT,
+    bad_answer,
+};
 use crate::kind::S3Kind;
 use crate::list::{ListVersion, Listing, PAGE_BYTES_MAX, PAGE_KEYS_MAX};
 use crate::list_xml::read_list_answer;
@@ -171,6 +175,7 @@ impl Source for S3Source {
             query: "",
             headers: &[],
             body: Bytes::new(),
+            is_beside: false,
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || self.wire.time(&ask, &self.meter, &mended)).await
@@ -188,7 +193,8 @@ impl Source for S3Source {
             _ => &[],
         };
         let (method, body) = (Method::GET, Bytes::new());
-        let ask = Ask { operation, method, key: None, query: &query, headers, body };
+        let is_beside = false;
+        let ask = Ask { operation, method, key: None, query: &query, headers, body, is_beside };
         let mended = Mended::default();
         let answer = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter, &mended).await?;
@@ -214,6 +220,7 @@ impl Source for S3Source {
             query: "",
             headers,
             body: Bytes::new(),
+            is_beside: false,
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
@@ -245,6 +252,7 @@ impl Source for S3Source {
             query: "",
             headers: &headers,
             body: Bytes::new(),
+            is_beside: false,
         };
         let mended = Mended::default();
         retry(&self.wire.retry, || async {
@@ -280,6 +288,7 @@ impl Source for S3Source {
             query: "restore=",
             headers: &[],
             body: Bytes::from(wanted.document(Some(parameters))),
+            is_beside: false,
         };
         let mended = Mended::default();
         match retry(&self.wire.retry, || self.wire.send(&ask, &self.meter, &mended)).await {
@@ -288,6 +297,14 @@ impl Source for S3Source {
             Err(error) if error.kind == ErrorKind::Restoring => Ok(Restoration::Ongoing),
             Err(error) => Err(error),
         }
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.read_tags(named(key, GET_OBJECT_TAGGING)?).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.read_acl(named(key, GET_OBJECT_ACL)?).await
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: &'a [(HeaderName, String)],
     /// A document, or nothing.
     pub(crate) body: Bytes,
+    /// Whether a body of the same source may be held open meanwhile.
+    pub(crate) is_beside: bool,
 }
 
 /// Bad answers to one call, after which it is the store that is bad and not the day.
@@ -135,7 +137,8 @@ impl Wire {
         ask: &Ask<'_>,
         meter: &Meter,
     ) -> Result<(LaneResponse, Option<SignedBy>), PortError> {
-        let permit = self.lane.admit().await;
+        let permit =
+            if ask.is_beside { self.lane.admit_beside().await } else { self.lane.admit().await };
         let path = self.place.path(ask.key);
         let mut headers = self.headers(ask)?;
         let signed = match &self.credentials {

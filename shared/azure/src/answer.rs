@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
 use ossferry_http::{content_range, parse_http_date};
 
@@ -62,7 +63,8 @@ fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {
     let carried = |name: HeaderName| text(headers, &name).map(str::to_owned);
     let metadata = headers.iter().filter_map(|(name, value)| {
         let name = name.as_str().strip_prefix(METADATA_PREFIX)?;
-        Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+        // What is no header text of OSS's is left behind by name, not passed over.
+        Some((name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     });
     ObjectInfo {
         size,
@@ -83,7 +85,21 @@ fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {
         storage_class: text(headers, &HeaderName::from_static("x-ms-access-tier"))
             .map(str::to_owned),
         mirrored: false,
+        beyond: beyond(headers),
     }
+}
+
+/// What takes more than headers to carry over.
+fn beyond(headers: &HeaderMap) -> Properties {
+    let is = |name: &str| headers.contains_key(name);
+    Properties::default()
+        .with(Property::Tags, headers.get("x-ms-tag-count").is_some_and(|count| count != "0"))
+        .with(Property::Encryption, is("x-ms-encryption-key-sha256") || is("x-ms-encryption-scope"))
+        .with(
+            Property::ObjectLock,
+            is("x-ms-immutability-policy-until-date")
+                || headers.get("x-ms-legal-hold").is_some_and(|hold| hold == "true"),
+        )
 }
 
 /// Azure computes it for a block blob that was put in one request. What is written to an append or
@@ -119,6 +135,30 @@ mod tests {
             let info = head(&headers).unwrap();
             assert_eq!(info.digests.md5.is_some(), believed, "{kind}");
             assert_eq!(info.storage_class.as_deref(), Some("Cool"));
+        }
+    }
+
+    #[test]
+    fn what_no_header_carries_over_is_seen_and_no_metadata_is_passed_over() {
+        for (name, value, expected) in [
+            ("x-ms-tag-count", "2", Some(Property::Tags)),
+            ("x-ms-server-encrypted", "true", None),
+            ("x-ms-encryption-key-sha256", "k", Some(Property::Encryption)),
+            ("x-ms-encryption-scope", "s", Some(Property::Encryption)),
+            ("x-ms-legal-hold", "false", None),
+            ("x-ms-legal-hold", "true", Some(Property::ObjectLock)),
+            ("x-ms-immutability-policy-until-date", "d", Some(Property::ObjectLock)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-length", 0.into());
+            headers.insert(name, value.parse().unwrap());
+            let umlaut = http::HeaderValue::from_bytes("gr\u{fc}n".as_bytes()).unwrap();
+            headers.insert("x-ms-meta-colour", umlaut);
+            let info = head(&headers).unwrap();
+            let beyond: Vec<_> = info.beyond.iter().collect();
+            assert_eq!(beyond, expected.into_iter().collect::<Vec<_>>(), "{name}: {value}");
+            let named = ("colour".to_owned(), "gr\u{fc}n".to_owned());
+            assert_eq!(info.headers.user_metadata, [named], "carry leaves it behind by name");
         }
     }
 }

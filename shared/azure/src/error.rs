@@ -6,6 +6,7 @@ use ossferry_http::asked_pause;
 
 pub(crate) const GET_BLOB: &str = "GetBlob";
 pub(crate) const GET_BLOB_PROPERTIES: &str = "GetBlobProperties";
+pub(crate) const GET_BLOB_TAGS: &str = "GetBlobTags";
 pub(crate) const LIST_BLOBS: &str = "ListBlobs";
 pub(crate) const GET_CONTAINER_PROPERTIES: &str = "GetContainerProperties";
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 use http::header::{IF_MATCH, RANGE};
+use ossferry_core::along::Tag;
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::Addressing;
 use ossferry_core::key::Key;
@@ -13,11 +14,13 @@ use ossferry_core::ports::{
     ListRequest, ListStart, ListingOrder, OpenObject, Page, Source, SourceProfile,
 };
 use ossferry_core::time::{Clock, Timestamp};
-use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
+use ossferry_http::{
+    CredentialsProvider, Lane, Pace, RetryPolicy, TAG_SET_BYTES_MAX, read_tag_set, retry,
+};
 
 use crate::answer;
 use crate::error::{
-    GET_BLOB, GET_BLOB_PROPERTIES, GET_CONTAINER_PROPERTIES, LIST_BLOBS, bad_answer,
+    GET_BLOB, GET_BLOB_PROPERTIES, GET_BLOB_TAGS, GET_CONTAINER_PROPERTIES, LIST_BLOBS, bad_answer,
 };
 use crate::list::read_page;
 use crate::wire::{Ask, Wire};
@@ -95,6 +98,7 @@ impl Source for AzureSource {
             key: None,
             query: vec![("restype", b"container".to_vec())],
             headers: Vec::new(),
+            is_beside: false,
         };
         retry(&self.wire.retry, || self.wire.time(&ask, &self.meter)).await
     }
@@ -122,6 +126,7 @@ impl Source for AzureSource {
             key: None,
             query,
             headers: Vec::new(),
+            is_beside: false,
         };
         let page = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter).await?;
@@ -149,6 +154,7 @@ impl Source for AzureSource {
             key: Some(named(key, GET_BLOB_PROPERTIES)?),
             query: Vec::new(),
             headers: Vec::new(),
+            is_beside: false,
         };
         retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter).await?;
@@ -172,6 +178,7 @@ impl Source for AzureSource {
             key: Some(named(key, GET_BLOB)?),
             query: Vec::new(),
             headers,
+            is_beside: false,
         };
         let opened = retry(&self.wire.retry, || async {
             let response = self.wire.send(&ask, &self.meter).await?;
@@ -187,6 +194,25 @@ impl Source for AzureSource {
             self.head(key).await?;
         }
         opened
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        let ask = Ask {
+            operation: GET_BLOB_TAGS,
+            method: Method::GET,
+            key: Some(named(key, GET_BLOB_TAGS)?),
+            query: vec![("comp", b"tags".to_vec())],
+            headers: Vec::new(),
+            is_beside: true,
+        };
+        retry(&self.wire.retry, || async {
+            let response = self.wire.send(&ask, &self.meter).await?;
+            let headers = response.headers.clone();
+            let body = response.collect(TAG_SET_BYTES_MAX).await?;
+            read_tag_set(&body)
+                .map_err(|error| bad_answer(GET_BLOB_TAGS, &headers, &error.to_string()))
+        })
+        .await
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Ask<'a> {
     /// Not encoded yet.
     pub(crate) query: Vec<(&'static str, Vec<u8>)>,
     pub(crate) headers: Vec<(HeaderName, String)>,
+    /// Whether a body of the same container may be held open meanwhile.
+    pub(crate) is_beside: bool,
 }
 
 impl Wire {
@@ -94,7 +96,8 @@ impl Wire {
     }
 
     async fn attempt(&self, ask: &Ask<'_>, meter: &Meter) -> Result<LaneResponse, PortError> {
-        let permit = self.lane.admit().await;
+        let permit =
+            if ask.is_beside { self.lane.admit_beside().await } else { self.lane.admit().await };
         let mut path = self.root.clone();
         if let Some(key) = ask.key {
             path.push('/');

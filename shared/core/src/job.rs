@@ -9,6 +9,7 @@ mod filter;
 mod identity;
 mod mistakes;
 mod parse;
+mod policy;
 mod rates;
 mod restoring;
 mod secrets;
@@ -34,6 +35,7 @@ pub use credentials::Credentials;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
+pub use policy::{Overwrite, PolicySpec};
 pub use restoring::{RestoreSpec, RestoreTier};
 pub use store_kind::StoreKind;
 pub use url_list::{AllowedHost, UrlListFormat, UrlListSource};
@@ -277,43 +279,6 @@ pub struct FilterSpec {
     pub size_min: Option<u64>,
     /// At most so many bytes.
     pub size_max: Option<u64>,
-}
-
-/// Who wins where the target holds something else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicySpec {
-    /// `None` until the file names one: a filled target is then refused at the first pass.
-    pub overwrite: Option<Overwrite>,
-    /// Whether an object whose `ETag` says nothing is marked at the target with what was copied
-    /// (`x-oss-meta-ossferry-source`).
-    pub provenance: bool,
-}
-
-/// Who wins where the target holds something else. See [`crate::compare`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overwrite {
-    /// Different is copied. The default for an empty target.
-    SourceWins,
-    /// What exists is left alone, whatever it holds.
-    Never,
-    /// Same size and not older than the source's counts as equal: the habit of ossimport. It
-    /// compares two clocks, and does not see a change that keeps the size.
-    SizeAndTime,
-    /// Everything is copied, equal or not.
-    Always,
-}
-
-impl Overwrite {
-    /// As the job file spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SourceWins => "source-wins",
-            Self::Never => "never",
-            Self::SizeAndTime => "size-and-time",
-            Self::Always => "always",
-        }
-    }
 }
 
 /// How fast, how large, how many.

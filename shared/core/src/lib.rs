@@ -1,11 +1,13 @@
 //! The pure part of ossferry: jobs, keys, layout, packing, splitting, policy, outcomes, proof, sums
 //! and the contracts of the four ports. No cloud, no HTTP, no clock, no environment.
 
+pub mod along;
 pub mod audit;
 pub mod carry;
 pub mod compare;
 pub mod crc;
 pub mod error;
+pub mod fidelity;
 pub mod job;
 pub mod join;
 pub mod key;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fidelity::Properties;
 use crate::key::Key;
 use crate::time::Timestamp;
 
@@ -132,6 +133,8 @@ pub struct ObjectInfo {
     /// Whether a rule of the target fetched it from its origin when somebody asked for it
     /// (`x-oss-tag: MIRROR`), so that nobody wrote it.
     pub mirrored: bool,
+    /// What the object has, by this answer, that no header carries over.
+    pub beyond: Properties,
 }
 
 /// What the bytes read must belong to. An object's bytes are never read without it.

@@ -2,10 +2,12 @@
 
 mod text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fidelity::Departed;
 use crate::meter::Requests;
 use crate::outcome::Outcome;
 use crate::prices::{Cost, Prices};
@@ -160,6 +162,10 @@ pub struct Report {
     /// Their bytes.
     #[serde(default)]
     pub bytes_reread: u64,
+    /// How the copies depart from their sources, by property, where any do. Objects that were not copied were not
+    /// read, so that nothing is known of them here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub departures: BTreeMap<String, Departed>,
     /// How the copied objects were proved; in an audit, how the equal ones were found so.
     pub proof: Proofs,
     /// Requests made, by operation.
@@ -261,6 +267,7 @@ impl Report {
             bytes_copied: sum.bytes_copied,
             reread: sum.findings.reread,
             bytes_reread: sum.findings.bytes_reread,
+            departures: departures(sum),
             proof: Proofs {
                 a: proved(Grade::A),
                 b: proved(Grade::B),
@@ -343,6 +350,10 @@ impl Report {
             ReportState::Open | ReportState::Stopped | ReportState::Cancelled => 1,
         }
     }
+}
+
+fn departures(sum: &Sum) -> BTreeMap<String, Departed> {
+    sum.departures.iter().map(|(name, departed)| (name.to_string(), departed)).collect()
 }
 
 #[cfg(test)]

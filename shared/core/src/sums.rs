@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fidelity::DepartureCounts;
 use crate::meter::Requests;
 use crate::outcome::{OUTCOMES, Outcome};
 use crate::proof::Grade;
@@ -73,6 +74,9 @@ pub struct Sum {
     /// What an audit found.
     #[serde(default, skip_serializing_if = "Findings::is_none")]
     pub findings: Findings,
+    /// How the copies depart from their sources.
+    #[serde(default, skip_serializing_if = "DepartureCounts::is_none")]
+    pub departures: DepartureCounts,
 }
 
 /// Outcomes of a pass that copies; an audit's findings are numbered after them.
@@ -146,6 +150,7 @@ impl Sum {
         self.bytes_copied += other.bytes_copied;
         self.requests.add(&other.requests);
         self.findings.add(&other.findings);
+        self.departures.add(&other.departures);
     }
 }
 

@@ -150,6 +150,12 @@ impl Lane {
         self.0.pace.acquire().await
     }
 
+    /// [`Lane::admit`] for whoever holds the body of another answer open meanwhile: see
+    /// [`Pace::acquire_beside`].
+    pub async fn admit_beside(&self) -> Permit {
+        self.0.pace.acquire_beside().await
+    }
+
     /// [`Lane::admit`], then [`Lane::send_admitted`].
     pub async fn send(
         &self,

@@ -14,6 +14,7 @@ mod resolver;
 mod response;
 mod retry;
 mod secure;
+mod tag_set;
 mod token_bucket;
 pub mod xml;
 
@@ -26,3 +27,4 @@ pub use pace::{Pace, PaceOptions, Permit, Usage};
 pub use refreshed::{FetchCredentials, Fetched, RefreshedCredentials};
 pub use response::{LaneResponse, content_range};
 pub use retry::{RetryPolicy, asked_pause, retry, retry_while};
+pub use tag_set::{TAG_SET_BYTES_MAX, read_tag_set};

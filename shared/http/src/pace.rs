@@ -130,6 +130,24 @@ impl Pace {
                 Taken::Paused(until) => sleep_until(until).await,
             }
         };
+        self.permitted(taken_at).await
+    }
+
+    /// One more request of whoever holds a permit already and waits for this one's answer: it is not refused
+    /// for want of a place, or all that hold one would wait for each other. Waits only while the endpoint asked
+    /// to be left alone, and under the job's own rate.
+    pub async fn acquire_beside(&self) -> Permit {
+        let taken_at = loop {
+            let now = Instant::now();
+            match self.take_beside(now) {
+                Some(until) => sleep_until(until).await,
+                None => break now,
+            }
+        };
+        self.permitted(taken_at).await
+    }
+
+    async fn permitted(&self, taken_at: Instant) -> Permit {
         let permit = Permit { pace: self.clone(), taken_at };
         let (requests, bytes) = {
             let mut state = self.state();
@@ -221,6 +239,16 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place beyond the limit; or says until when the endpoint is left alone.
+    fn take_beside(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        let paused = state.paused_until.filter(|until| now < *until);
+        if paused.is_none() {
+            state.in_flight += 1;
+        }
+        paused
     }
 
     fn try_take(&self, now: Instant) -> Taken {
@@ -340,6 +368,20 @@ mod tests {
             permit.throttled(None);
         }
         assert_eq!(pace.concurrency(), 2, "one window is halved once, however many complain");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_holds_the_only_permit_may_send_one_more_request_beside_it() {
+        let pace = Pace::new(&PaceOptions { max_concurrency: 1, ..PaceOptions::default() });
+        let held = pace.acquire().await;
+        let beside = pace.acquire_beside().await;
+        assert_eq!(pace.in_flight(), 2);
+        drop(beside);
+        assert_eq!(pace.in_flight(), 1);
+        let began = Instant::now();
+        held.throttled(Some(Duration::from_secs(3)));
+        pace.acquire_beside().await;
+        assert_eq!(began.elapsed(), Duration::from_secs(3), "also it leaves the endpoint alone");
     }
 
     #[tokio::test(start_paused = true)]

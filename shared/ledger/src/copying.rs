@@ -70,6 +70,9 @@ pub fn sum_of(results: &[ObjectResult]) -> Sum {
     for result in results {
         if let Some(outcome) = result.outcome {
             sum.count(outcome, result.bytes, result.proof);
+            if outcome == Outcome::Copied {
+                sum.departures.count(result.departures);
+            }
         }
     }
     sum

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use ossferry_core::crc::crc64_ecma;
+use ossferry_core::fidelity::Departures;
 use ossferry_core::key::Key;
 use ossferry_core::object::ETag;
 use ossferry_core::outcome::Outcome;
@@ -14,7 +15,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The newest version of lists that this code reads and writes.
-pub const LIST_VERSION: u32 = 3;
+pub const LIST_VERSION: u32 = 4;
+
+/// The version of results that know of no departures. They are still written where there is none, so that
+/// copiers of both times share a task; an older one that finds others leaves it to a newer.
+const BEFORE_DEPARTURES: u32 = 3;
 
 /// The version of lists that know of no audit. They are still written where there is none, so that an
 /// older copier takes them; of an audit it must not copy anything.
@@ -111,6 +116,8 @@ pub struct ObjectResult {
     pub target_etag: Option<ETag>,
     /// The cause, and the service's request id. Never a secret.
     pub reason: Option<String>,
+    /// How the copy departs from its source.
+    pub departures: Departures,
 }
 
 impl ObjectResult {
@@ -164,6 +171,14 @@ enum ActionTuple<'a> {
     Copy(u8),
     Record(Outcome, std::borrow::Cow<'a, str>),
     Audit(Audited),
+}
+
+// A result, and departures as one number (from version 3 on: an array of two).
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ResultEntry {
+    Plain(ResultTuple),
+    Departing(ResultTuple, Departures),
 }
 
 // index, outcome, grade, crc64_ecma, bytes, source etag, target etag, reason
@@ -254,35 +269,57 @@ pub fn encode_results_within(results: &[ObjectResult], bytes_max: usize) -> Byte
 
 /// Spells what became of a task's objects.
 pub fn encode_results(results: &[ObjectResult]) -> Bytes {
-    let tuples: Vec<ResultTuple> = results
-        .iter()
-        .map(|result| {
-            (
-                result.index,
-                result.outcome,
-                result.proof,
-                result.crc64_ecma,
-                result.bytes,
-                result.source_etag.clone(),
-                result.target_etag.clone(),
-                result.reason.clone().map(cut),
-            )
-        })
-        .collect();
-    let version = |result: &ObjectResult| match result.outcome {
-        None => LIST_VERSION,
+    let entries: Vec<ResultEntry> = results.iter().map(entry_of).collect();
+    compress(&(results.iter().map(version_of).max().unwrap_or(BEFORE_AUDITS), entries))
+}
+
+fn version_of(result: &ObjectResult) -> u32 {
+    match result.outcome {
+        _ if !result.departures.is_none() => LIST_VERSION,
+        None => BEFORE_DEPARTURES,
         Some(outcome) if outcome.is_finding() => BEFORE_PARTIAL_READS,
         Some(_) => BEFORE_AUDITS,
-    };
-    compress(&(results.iter().map(version).max().unwrap_or(BEFORE_AUDITS), tuples))
+    }
+}
+
+fn entry_of(result: &ObjectResult) -> ResultEntry {
+    let tuple = (
+        result.index,
+        result.outcome,
+        result.proof,
+        result.crc64_ecma,
+        result.bytes,
+        result.source_etag.clone(),
+        result.target_etag.clone(),
+        result.reason.clone().map(cut),
+    );
+    if result.departures.is_none() {
+        ResultEntry::Plain(tuple)
+    } else {
+        ResultEntry::Departing(tuple, result.departures)
+    }
 }
 
 /// Reads what became of a task's objects.
 pub fn decode_results(blob: &[u8]) -> Result<Vec<ObjectResult>, ListError> {
-    let tuples: Vec<ResultTuple> = decompress(blob)?;
-    let results = tuples.into_iter().map(|tuple| {
+    let entries: Vec<ResultEntry> = decompress(blob)?;
+    let results = entries.into_iter().map(|entry| {
+        let (tuple, departures) = match entry {
+            ResultEntry::Departing(tuple, departures) => (tuple, departures),
+            ResultEntry::Plain(tuple) => (tuple, Departures::default()),
+        };
         let (index, outcome, proof, crc64_ecma, bytes, source_etag, target_etag, reason) = tuple;
-        ObjectResult { index, outcome, proof, crc64_ecma, bytes, source_etag, target_etag, reason }
+        ObjectResult {
+            index,
+            outcome,
+            proof,
+            crc64_ecma,
+            bytes,
+            source_etag,
+            target_etag,
+            reason,
+            departures,
+        }
     });
     Ok(results.collect())
 }

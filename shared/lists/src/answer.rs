@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, StatusCode};
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::fidelity::Properties;
 use ossferry_core::object::{ByteRange, Digests, ObjectHeaders, ObjectInfo};
 use ossferry_core::time::Timestamp;
 use ossferry_http::{LaneResponse, asked_pause, content_range};
@@ -118,6 +119,7 @@ pub(crate) fn object_info(
         },
         storage_class: None,
         mirrored: false,
+        beyond: Properties::default(),
     }
 }
 

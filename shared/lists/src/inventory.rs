@@ -8,12 +8,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt as _;
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ETag, Entry, ObjectInfo, Pin};
 use ossferry_core::ports::{
-    ListRequest, ListStart, ListingOrder, OpenObject, Page, Source, SourceProfile,
+    ListRequest, ListStart, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
 };
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Plus, decode};
@@ -325,5 +327,22 @@ impl Source for InventorySource {
         range: Option<ByteRange>,
     ) -> Result<OpenObject, PortError> {
         self.bucket.open(key, pin, range).await
+    }
+
+    async fn restore(
+        &self,
+        key: &Key,
+        wanted: &RestoreSpec,
+        storage_class: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        self.bucket.restore(key, wanted, storage_class).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.bucket.tags(key).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.bucket.acl(key).await
     }
 }

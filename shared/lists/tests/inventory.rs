@@ -10,10 +10,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ossferry_conformance::memory::MemoryBucket;
 use ossferry_conformance::source::SourceFixture;
-use ossferry_core::error::ErrorKind;
+use ossferry_core::along::{CannedAcl, SourceAcl, Tag};
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::job::{RestoreSpec, RestoreTier};
 use ossferry_core::key::Key;
-use ossferry_core::object::{Entry, ObjectHeaders};
-use ossferry_core::ports::{ListRequest, ListStart, ListingOrder, Source};
+use ossferry_core::meter::Meter;
+use ossferry_core::object::{ByteRange, Entry, ObjectHeaders, ObjectInfo, Pin};
+use ossferry_core::ports::{
+    ListRequest, ListStart, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
+};
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::encode_component;
 use ossferry_lists::{InventoryFiles, InventorySource};
@@ -197,4 +202,73 @@ async fn an_inventory_that_cannot_be_read_is_refused_with_its_reason() {
     assert!(source.list(&all()).await.is_err(), "half a list is none");
     let missing = in_bucket(&manifest(&["none.csv.gz"]), &[]).await.unwrap();
     assert_eq!(missing.list(&all()).await.unwrap_err().kind, ErrorKind::NoSuchBucket);
+}
+
+/// A bucket with an archive, tags and ACLs.
+struct Archive(MemoryBucket);
+
+#[async_trait]
+impl Source for Archive {
+    fn profile(&self) -> &SourceProfile {
+        Source::profile(&self.0)
+    }
+
+    fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Source> {
+        Source::metered(&self.0, meter)
+    }
+
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        Source::now(&self.0).await
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<Page, PortError> {
+        Source::list(&self.0, request).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<ObjectInfo, PortError> {
+        Source::head(&self.0, key).await
+    }
+
+    async fn open(
+        &self,
+        key: &Key,
+        pin: &Pin,
+        range: Option<ByteRange>,
+    ) -> Result<OpenObject, PortError> {
+        self.0.open(key, pin, range).await
+    }
+
+    async fn restore(
+        &self,
+        _: &Key,
+        _: &RestoreSpec,
+        _: Option<&str>,
+    ) -> Result<Restoration, PortError> {
+        Ok(Restoration::Ongoing)
+    }
+
+    async fn tags(&self, _: &Key) -> Result<Vec<Tag>, PortError> {
+        Ok(vec![("team".to_owned(), "a".to_owned())])
+    }
+
+    async fn acl(&self, _: &Key) -> Result<SourceAcl, PortError> {
+        Ok(SourceAcl::Canned(CannedAcl::PublicRead))
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_bucket_can_do_is_asked_of_the_bucket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    std::fs::write(&path, manifest(&[])).unwrap();
+    let bucket: Arc<dyn Source> = Arc::new(Archive(bucket()));
+    let files = InventoryFiles::Folder(path);
+    let source = InventorySource::open(bucket, "photos", files, |_| true).await.unwrap();
+    let key = Key::from("k");
+    let wanted = RestoreSpec { days: 1, tier: RestoreTier::Bulk };
+    let restored = source.restore(&key, &wanted, Some("GLACIER")).await.unwrap();
+    assert_eq!(restored, Restoration::Ongoing);
+    assert_eq!(source.tags(&key).await.unwrap().len(), 1);
+    let acl = source.acl(&key).await.unwrap();
+    assert_eq!(acl, SourceAcl::Canned(CannedAcl::PublicRead));
 }

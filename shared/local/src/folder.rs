@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::fidelity::Properties;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, Digests, ObjectHeaders, ObjectInfo, Pin};
@@ -160,6 +161,7 @@ fn object_info(key: &Key, state: FileState) -> ObjectInfo {
         headers: ObjectHeaders { content_type, ..ObjectHeaders::default() },
         storage_class: None,
         mirrored: false,
+        beyond: Properties::default(),
     }
 }
 

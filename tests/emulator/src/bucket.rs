@@ -42,7 +42,7 @@ pub(crate) fn list_buckets(buckets: &[Arc<Bucket>], region: &str, host: &str) ->
     document(StatusCode::OK, xml.finish())
 }
 
-fn owner(xml: &mut XmlWriter) {
+pub(crate) fn owner(xml: &mut XmlWriter) {
     xml.text("ID", OWNER);
     xml.text("DisplayName", OWNER);
 }

@@ -30,7 +30,7 @@ use crate::mirror::Origins;
 use crate::operation::{Operation as Op, operation};
 use crate::request::{Target, host};
 use crate::storage::Bucket;
-use crate::{EmulatorError, EmulatorOptions, RequestBody, tagging};
+use crate::{EmulatorError, EmulatorOptions, RequestBody, acl, tagging};
 
 /// Bytes of a refused request's body that are read, so that its sender sees the answer.
 const DRAINED_BYTES_MAX: usize = 1 << 20;
@@ -253,6 +253,8 @@ impl Shared {
             }
             (Op::GetObjectTagging, _) => tagging::get(call.call.bucket, &call.key),
             (Op::DeleteObjectTagging, _) => tagging::delete(call.call.bucket, &call.key),
+            (Op::PutObjectAcl, _) => acl::put(call.call.bucket, &call.key, call.call.headers),
+            (Op::GetObjectAcl, _) => acl::get(call.call.bucket, &call.key),
             (Op::RestoreObject, _) => call.restore(body).await,
             (Op::InitiateMultipartUpload, _) => call.initiate(request_id),
             (Op::UploadPart, _) => call.put_part(body).await,

@@ -12,6 +12,7 @@
 //! root/<bucket>/bodies/*.body     large bodies, one file each
 //! ```
 
+mod acl;
 mod answer;
 mod auth;
 mod bucket;

@@ -7,6 +7,7 @@ use http::header::{
     HeaderMap, HeaderName, HeaderValue,
 };
 
+use crate::acl::ObjectAcl;
 use crate::errors::{INVALID_ARGUMENT, INVALID_DIGEST, Refusal};
 use crate::storage::object::Metadata;
 use crate::storage_class::StorageClass;
@@ -51,7 +52,8 @@ impl Metadata {
             None => Vec::new(),
             Some(value) => parse_tag_header(value.as_bytes())?,
         };
-        Ok(Self { storage_class, headers: kept, tags })
+        let acl = ObjectAcl::of(headers)?;
+        Ok(Self { storage_class, headers: kept, tags, acl })
     }
 
     /// Whether the object's ETag is not the MD5 of its bytes.

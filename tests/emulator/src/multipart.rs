@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 use ossferry_core::key::Key;
 
 use crate::RequestBody;
+use crate::acl::ObjectAcl;
 use crate::answer::{Answer, document, empty, insert_crc, insert_etag};
 use crate::call::{ObjectCall, upper_hex};
 use crate::clock_text::list_date;
@@ -132,6 +133,7 @@ impl ObjectCall<'_> {
         }
         let named = if takes_all { Vec::new() } else { part_list(&body)? };
         let forbids = forbids_overwrite(self.call.headers);
+        let acl = ObjectAcl::of(self.call.headers)?;
         let modified = self.call.now();
         let object = self.call.bucket.complete(&name, forbids, |upload| {
             let parts = if takes_all {
@@ -145,7 +147,8 @@ impl ObjectCall<'_> {
                 bytes: parts.iter().map(|(_, part)| part.bytes).sum(),
                 modified,
                 multipart: true,
-                metadata: upload.metadata.clone(),
+                // Initiate takes none.
+                metadata: Metadata { acl, ..upload.metadata.clone() },
                 extents: parts.iter().flat_map(|(_, part)| part.extents.clone()).collect(),
             };
             Ok::<_, Refusal>((object, parts.iter().map(|(number, _)| *number).collect()))

@@ -163,6 +163,8 @@ fn copied_metadata(headers: &HeaderMap, source: &Object) -> Result<Metadata, Ref
     // Whoever copies it has written it.
     metadata.headers.retain(|(name, _)| *name != MIRROR_TAG);
     metadata.storage_class = given.storage_class;
+    // No directive keeps it.
+    metadata.acl = given.acl;
     if replaces("x-oss-metadata-directive") {
         metadata.headers = given.headers;
     }

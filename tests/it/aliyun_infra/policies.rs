@@ -20,9 +20,10 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "oss:ListObjects",
             "oss:ListParts",
             "oss:PutObject",
+            "oss:PutObjectTagging",
         ],
     ),
-    ("source", &["oss:GetObject", "oss:ListObjects"]),
+    ("source", &["oss:GetObject", "oss:GetObjectTagging", "oss:ListObjects"]),
     ("secrets", &["kms:GetSecretValue"]),
     ("keys", &["kms:Decrypt"]),
     (

@@ -7,6 +7,7 @@ mod walk;
 
 use std::collections::BTreeMap;
 
+use ossferry_core::fidelity::Departures;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::{ETag, ObjectHeaders};
@@ -206,6 +207,8 @@ fn open(task: &TaskRow) -> (TaskRow, UploadRow) {
         ranges: RANGES as u64,
         headers: ObjectHeaders::default(),
         left_behind: None,
+        departures: Departures::default(),
+        acl: None,
         source_crc64_ecma: None,
         source_crc64_nvme: None,
         requests: Requests::default(),

@@ -122,5 +122,11 @@ fn every_definition_of_every_version_is_read() {
         assert_eq!(text.trim_end(), now, "{file}");
         tested.insert(file.to_owned());
     }
+    let mut along = job(COS);
+    (along.policy.tags, along.policy.acl) = (true, true);
+    let text = stored("definitions", "v3-along.json", &along.to_json());
+    assert_eq!(Job::from_json(&text).unwrap(), along);
+    assert_eq!(text.trim_end(), along.to_json());
+    tested.insert("v3-along.json".to_owned());
     assert_all_tested("definitions", &tested);
 }

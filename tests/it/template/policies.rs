@@ -27,7 +27,7 @@ const GRANTED: [&str; 20] = [
     "WorkPolicy/Ledger: dynamodb:GetItem dynamodb:PutItem dynamodb:Query on Table",
     "WorkPolicy/ListSource: s3:ListBucket on SourceBucketArns",
     "WorkPolicy/Parameters: ssm:GetParameter on ParameterArns",
-    "WorkPolicy/ReadSource: s3:GetObject on objects of SourceBucketArns",
+    "WorkPolicy/ReadSource: s3:GetObject s3:GetObjectTagging on objects of SourceBucketArns",
     "WorkPolicy/Secrets: secretsmanager:GetSecretValue on SecretArns",
     "WorkPolicy/Send: sqs:SendMessage on PlannerQueue CopierQueue",
 ];

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::PortError;
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
@@ -69,6 +70,14 @@ impl Source for FaultySource {
     ) -> Result<Restoration, PortError> {
         let restored = self.inner.restore(key, wanted, storage_class);
         self.fates.meet("source.restore", restored).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.fates.meet("source.tags", self.inner.tags(key)).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.fates.meet("source.acl", self.inner.acl(key)).await
     }
 }
 

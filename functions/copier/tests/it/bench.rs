@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ossferry_conformance::memory::MemoryTable;
 use ossferry_copier::{Copier, CopierOptions, CopierParts};
+use ossferry_core::fidelity::Departures;
 use ossferry_core::job::Job;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::ETag;
@@ -248,6 +249,8 @@ impl Bench {
             range_parts: 2,
             ranges: info.size.div_ceil(PART_BYTES).div_ceil(2),
             left_behind: None,
+            departures: Departures::default(),
+            acl: None,
             headers: info.headers,
             source_crc64_ecma: info.digests.crc64_ecma,
             source_crc64_nvme: info.digests.crc64_nvme,

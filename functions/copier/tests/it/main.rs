@@ -2,6 +2,7 @@
 
 mod auditing;
 mod bench;
+mod departures;
 mod endings;
 mod handing_back;
 mod large_objects;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use ossferry_core::along::Tag;
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
@@ -45,6 +47,9 @@ struct State {
     objects: BTreeMap<Key, SourceObject>,
     next: HashMap<Key, VecDeque<Opens>>,
     always: HashMap<Key, Opens>,
+    tags: HashMap<Key, Vec<Tag>>,
+    /// Each the end of one request for tags.
+    tags_fail: VecDeque<ErrorKind>,
     in_flight: usize,
     most_in_flight: usize,
     opened: Vec<Key>,
@@ -92,10 +97,22 @@ impl ScriptedSource {
             headers: ObjectHeaders::default(),
             storage_class: None,
             mirrored: false,
+            beyond: Properties::default(),
         };
         let object = SourceObject { bytes, info };
         self.state.lock().unwrap().objects.insert(Key::from(key), object.clone());
         object
+    }
+
+    /// Gives an object tags.
+    pub(crate) fn tag(&self, key: &str, tags: &[Tag]) {
+        self.edit(key, |info| info.beyond.insert(Property::Tags));
+        self.state.lock().unwrap().tags.insert(Key::from(key), tags.to_vec());
+    }
+
+    /// How the next requests for tags end.
+    pub(crate) fn refuse_tags(&self, kinds: impl IntoIterator<Item = ErrorKind>) {
+        self.state.lock().unwrap().tags_fail.extend(kinds);
     }
 
     /// Changes what the server says of an object.
@@ -250,5 +267,14 @@ impl Source for ScriptedSource {
             }),
         );
         Ok(OpenObject { info, body })
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.meter.count("GetObjectTagging");
+        let mut state = self.state.lock().unwrap();
+        match state.tags_fail.pop_front() {
+            Some(kind) => Err(refused(kind)),
+            None => Ok(state.tags.get(key).cloned().unwrap_or_default()),
+        }
     }
 }

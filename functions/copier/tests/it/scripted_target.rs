@@ -10,6 +10,7 @@ use futures::StreamExt;
 use md5::{Digest, Md5};
 use ossferry_core::crc::crc64_ecma;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::fidelity::Properties;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{Digests, ETag, ObjectInfo};
@@ -182,6 +183,7 @@ impl ScriptedTarget {
             headers: options.headers.clone(),
             storage_class: None,
             mirrored: false,
+            beyond: Properties::default(),
         };
         let object = TargetObject { bytes, info, options };
         self.state.lock().unwrap().objects.insert(key, object);

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use ossferry_core::audit::Share;
-use ossferry_core::outcome::Outcome;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::rows::PassKind;
 use tracing_subscriber::EnvFilter;
@@ -293,50 +292,6 @@ pub(crate) struct WorkArguments {
     pub(crate) invocation_seconds: Option<u32>,
 }
 
-/// Of `inspect`.
-#[derive(Args, Debug)]
-pub(crate) struct InspectArguments {
-    /// Which job
-    #[command(flatten)]
-    pub(crate) job: JobArgument,
-    /// What of it
-    #[command(subcommand)]
-    pub(crate) what: Inspected,
-    /// One JSON object a line
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Which pass, in place of the newest
-    #[arg(long, global = true, value_name = "ID")]
-    pub(crate) pass: Option<String>,
-}
-
-/// What to inspect.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Inspected {
-    /// Every pass, oldest first
-    Passes,
-    /// The key ranges of a pass
-    Slices,
-    /// The tasks of a pass
-    Tasks,
-    /// The failed objects of a pass, each with its cause
-    Failures,
-    /// The failed, deferred, archived and unsupported objects of a pass, each with its cause
-    LeftBehind,
-    /// The planned objects of a pass, of one outcome or of several
-    Objects {
-        /// As reports spell it: `--outcome different --outcome missing`; without it every one
-        #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
-        outcome: Vec<Outcome>,
-    },
-    /// What the newest pass that planned this key says of it
-    Key {
-        /// At the source, spelled as reports spell it (%XX)
-        #[arg(value_name = "KEY")]
-        key: String,
-    },
-}
-
 /// How a report is printed.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
@@ -394,12 +349,6 @@ fn price(text: &str) -> Result<f64, String> {
 
 fn share(text: &str) -> Result<Share, String> {
     Share::from_text(text).ok_or_else(|| "want a share of all keys, as in 5% or 0.25%".to_owned())
-}
-
-fn outcome(text: &str) -> Result<Outcome, String> {
-    let named = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
-    let all = || Outcome::ALL.map(Outcome::as_str).join(", ");
-    named.ok_or_else(|| format!("want one of {}", all()))
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

@@ -214,3 +214,16 @@ proptest! {
         prop_assert_eq!(classes.iter().map(|class| class.bytes).sum::<u64>(), bytes);
     }
 }
+
+#[test]
+fn what_is_asked_beside_each_object_is_among_the_source_s_requests() {
+    let mut job = Job::parse(Job::template()).unwrap();
+    let requests = |job: &Job| {
+        let known = Known { policy: Some(job.policy.clone()), ..known(1_000, 5_000, Store::S3) };
+        Estimate::new(known, WEEK, None, None).work.source_requests
+    };
+    assert_eq!(requests(&job).get("GetObjectTagging"), None);
+    (job.policy.tags, job.policy.acl) = (true, true);
+    let asked = requests(&job);
+    assert_eq!((asked["GetObjectTagging"], asked["GetObjectAcl"]), (1_000, 1_000));
+}

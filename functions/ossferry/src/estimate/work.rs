@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ossferry_core::job::Limits;
+use ossferry_core::job::{Limits, PolicySpec};
 use ossferry_core::layout::PARTS_MAX;
 use ossferry_core::packing::Speed;
 use ossferry_core::prices::OBJECT_MICROS;
@@ -83,6 +83,15 @@ impl Work {
         ]
         .into();
         work
+    }
+
+    /// Adds what is asked for beside each object's bytes; how many of them have tags is not known before.
+    pub(super) fn with_along(mut self, policy: &PolicySpec) -> Self {
+        let asked = [("GetObjectTagging", policy.tags), ("GetObjectAcl", policy.acl)];
+        for (operation, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
+            self.source_requests.insert(operation, self.objects);
+        }
+        self
     }
 
     /// How long one function would work on it alone, moving so many bytes a second.

@@ -1,5 +1,6 @@
 //! Each kind of line: its columns, and all that is known as JSON.
 
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::key::Key;
 use ossferry_core::object::ETag;
 use ossferry_core::outcome::Outcome;
@@ -121,6 +122,7 @@ pub(super) fn task(task: &TaskRef, row: &TaskRow) -> Line {
 pub(super) fn object(record: &ObjectRecord) -> Line {
     let (planned, result) = (&record.object, record.result.as_ref());
     let etag = result.and_then(|found| found.source_etag.as_ref()).or(planned.etag.as_ref());
+    let departures = result.map(|found| found.departures).unwrap_or_default();
     let object = json!({
         "pass": record.task.pass().pass.0,
         "task": record.task.to_string(),
@@ -133,9 +135,15 @@ pub(super) fn object(record: &ObjectRecord) -> Line {
         "source_etag": etag.map(ETag::as_str),
         "target_etag": result.and_then(|found| found.target_etag.as_ref()).map(ETag::as_str),
         "last_modified": time(planned.last_modified),
+        "mapped": names(departures.mapped),
+        "dropped": names(departures.dropped),
         "reason": result.and_then(|found| found.reason.as_deref()),
     });
     Line { columns: OBJECTS, object }
+}
+
+fn names(properties: Properties) -> Vec<&'static str> {
+    properties.iter().map(Property::as_str).collect()
 }
 
 fn key(key: Option<&Key>) -> Option<String> {

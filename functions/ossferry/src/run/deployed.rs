@@ -16,6 +16,7 @@ use super::{Asked, conclude, title};
 use crate::choose::{Choice, choose, new_pass_id};
 use crate::cli::{PassArguments, PlanArguments, RunArguments, WantedPass, WorkArguments};
 use crate::command_error::CommandError;
+use crate::fidelity::extra_requests;
 use crate::host::interrupt::{INTERRUPTED, Interrupts};
 use crate::job_ledger::{JobLedger, Workplace};
 use crate::machine::Machine;
@@ -143,6 +144,9 @@ async fn trigger(
     asked: &Asked<'_>,
     machine: &Machine,
 ) -> Result<BegunPass, CommandError> {
+    for told in extra_requests(job) {
+        eprintln!("{told}");
+    }
     let deployed = kept.ledger.deployed_job(&kept.job).await?;
     let deployed = deployed.ok_or_else(|| CommandError::NotDeployed {
         job: kept.job.0.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::Properties;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, Digests, ETag, Entry, ObjectHeaders, ObjectInfo, Pin};
@@ -147,5 +148,6 @@ pub(crate) fn info_of(entry: &Entry) -> ObjectInfo {
         headers: ObjectHeaders::default(),
         storage_class: entry.storage_class.clone(),
         mirrored: false,
+        beyond: Properties::default(),
     }
 }

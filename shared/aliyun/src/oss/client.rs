@@ -69,13 +69,15 @@ pub(crate) struct Call<'a> {
     pub(crate) query: &'a [(&'a [u8], &'a [u8])],
     pub(crate) headers: HeaderMap,
     pub(crate) body: LaneBody,
+    /// Whether a body of the same bucket may be held open meanwhile.
+    pub(crate) is_beside: bool,
 }
 
 impl<'a> Call<'a> {
     /// Without query, headers or body.
     pub(crate) fn new(operation: &'static str, method: Method, key: Option<&'a Key>) -> Self {
         let (query, headers, body) = (&[][..], HeaderMap::new(), LaneBody::Empty);
-        Self { operation, method, key, query, headers, body }
+        Self { operation, method, key, query, headers, body, is_beside: false }
     }
 }
 
@@ -129,7 +131,11 @@ impl OssClient {
         let Shared { options, endpoint, .. } = &*self.shared;
         let operation = call.operation;
         // Signed after the wait for a place: a signature is good for 15 minutes.
-        let permit = options.lane.admit().await;
+        let permit = if call.is_beside {
+            options.lane.admit_beside().await
+        } else {
+            options.lane.admit().await
+        };
         let signer = match &options.credentials {
             Some(provider) => Some(Signer::of(provider).await?),
             None => None,

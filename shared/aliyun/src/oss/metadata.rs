@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{Digests, ETag, ObjectHeaders, ObjectInfo};
 use ossferry_core::ports::PutOptions;
 use ossferry_http::parse_http_date;
@@ -15,7 +16,10 @@ use ossferry_http::percent::encode_component;
 
 const PREFIX: &str = "x-oss-meta-";
 
-/// The headers that PutObject and InitiateMultipartUpload share.
+/// Of PutObject and CompleteMultipartUpload.
+pub(crate) const ACL: HeaderName = HeaderName::from_static("x-oss-object-acl");
+
+/// The headers of PutObject. InitiateMultipartUpload takes them all but the digest and the ACL.
 pub(crate) fn write_headers(
     operation: &'static str,
     options: &PutOptions,
@@ -51,6 +55,9 @@ pub(crate) fn write_headers(
         let tags = options.tags.iter().map(|(name, value)| (encoded(name), encoded(value)));
         let pairs: Vec<String> = tags.map(|(name, value)| format!("{name}={value}")).collect();
         insert(HeaderName::from_static("x-oss-tagging"), &pairs.join("&"))?;
+    }
+    if let Some(acl) = options.acl {
+        insert(ACL, acl.as_str())?;
     }
     if let Some(md5) = options.content_md5 {
         insert(HeaderName::from_static("content-md5"), &STANDARD.encode(md5))?;
@@ -104,7 +111,19 @@ pub(crate) fn object_info(headers: &HeaderMap, size: u64) -> ObjectInfo {
         },
         storage_class: text("x-oss-storage-class"),
         mirrored: text("x-oss-tag").is_some_and(|tag| tag == "MIRROR"),
+        beyond: beyond(headers),
     }
+}
+
+/// What takes more than headers to carry over.
+fn beyond(headers: &HeaderMap) -> Properties {
+    let is_customers = headers.contains_key("x-oss-server-side-encryption-key-id")
+        || headers.contains_key("x-oss-server-side-encryption-customer-algorithm")
+        || headers.get("x-oss-server-side-encryption").is_some_and(|kind| kind == "KMS");
+    Properties::default()
+        .with(Property::Tags, headers.get("x-oss-tagging-count").is_some_and(|count| count != "0"))
+        .with(Property::Encryption, is_customers)
+        .with(Property::ObjectLock, headers.contains_key("x-oss-object-worm-mode"))
 }
 
 /// `x-oss-hash-crc64ecma`: unsigned and decimal.
@@ -137,6 +156,7 @@ mod tests {
             storage_class: Some("IA".to_owned()),
             encryption: Some("KMS".to_owned()),
             tags: vec![("team".to_owned(), "a&b".to_owned()), ("stage".to_owned(), "ü".to_owned())],
+            acl: Some(ossferry_core::along::CannedAcl::PublicRead),
             content_md5: Some([0; 16]),
             forbid_overwrite: true,
         };
@@ -145,6 +165,7 @@ mod tests {
         assert_eq!(written["x-oss-forbid-overwrite"], "true");
         assert_eq!(written["x-oss-server-side-encryption"], "KMS");
         assert_eq!(written["x-oss-tagging"], "team=a%26b&stage=%C3%BC");
+        assert_eq!(written["x-oss-object-acl"], "public-read");
         let read = object_info(&written, 7);
         assert_eq!((read.size, read.headers), (7, headers));
         assert_eq!(read.storage_class.as_deref(), Some("IA"));
@@ -175,6 +196,22 @@ mod tests {
         assert_eq!(info(&[("x-oss-object-type", "Multipart")]).md5, None);
         let crc = info(&[("x-oss-hash-crc64ecma", "18446744073709551615")]).crc64_ecma;
         assert_eq!(crc, Some(u64::MAX));
+    }
+
+    #[test]
+    fn what_no_header_carries_over_is_seen_in_the_headers() {
+        for (name, value, expected) in [
+            ("x-oss-tagging-count", "2", Some(Property::Tags)),
+            ("x-oss-tagging-count", "0", None),
+            ("x-oss-server-side-encryption", "AES256", None),
+            ("x-oss-server-side-encryption", "KMS", Some(Property::Encryption)),
+            ("x-oss-server-side-encryption-key-id", "k", Some(Property::Encryption)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            let beyond: Vec<_> = object_info(&headers, 0).beyond.iter().collect();
+            assert_eq!(beyond, expected.into_iter().collect::<Vec<_>>(), "{name}: {value}");
+        }
     }
 
     #[test]

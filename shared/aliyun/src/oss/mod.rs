@@ -1,5 +1,6 @@
 //! OSS: its signatures and its operations.
 
+mod along;
 mod bucket;
 mod client;
 mod error;

@@ -12,7 +12,7 @@ use ossferry_http::{LaneBody, retry, retry_while};
 
 use crate::oss::client::{Call, DOCUMENT_BYTES_MAX, OssClient};
 use crate::oss::list::decoded;
-use crate::oss::metadata::{crc64_ecma, write_headers};
+use crate::oss::metadata::{ACL, crc64_ecma, write_headers};
 use crate::oss::object::{bad, put_answer};
 use crate::xml::{parsed, push_escaped, unreadable, walk};
 
@@ -28,6 +28,7 @@ impl OssClient {
         const OPERATION: &str = "InitiateMultipartUpload";
         let mut headers = write_headers(OPERATION, options)?;
         headers.remove("content-md5");
+        headers.remove(ACL);
         retry_while(self.policy(), was_not_done, || async {
             let query: &[(&[u8], &[u8])] = &[(b"uploads", b""), (b"encoding-type", b"url")];
             let headers = headers.clone();
@@ -110,13 +111,16 @@ impl OssClient {
         key: &Key,
         upload_id: &str,
         parts: &[UploadedPart],
-        forbid_overwrite: bool,
+        options: &PutOptions,
     ) -> Result<PutAnswer, PortError> {
         const OPERATION: &str = "CompleteMultipartUpload";
         let document = bytes::Bytes::from(part_list(parts));
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert("content-type", HeaderValue::from_static("application/xml"));
-        if forbid_overwrite {
+        if let Some(acl) = options.acl {
+            headers.insert(ACL, HeaderValue::from_static(acl.as_str()));
+        }
+        if options.forbid_overwrite {
             headers.insert("x-oss-forbid-overwrite", HeaderValue::from_static("true"));
         }
         retry_while(self.policy(), was_not_done, || async {

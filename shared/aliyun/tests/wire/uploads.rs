@@ -70,7 +70,7 @@ async fn a_complete_whose_answer_is_lost_is_not_repeated() {
         let server = Scripted::start([lost]).await;
         let parts = [UploadedPart { part_number: 1, etag: ETag::new("A") }];
         let error = client(&server)
-            .complete_multipart_upload(&Key::from("k"), "id", &parts, false)
+            .complete_multipart_upload(&Key::from("k"), "id", &parts, &PutOptions::default())
             .await
             .unwrap_err();
         assert_eq!(error.conclusion, Conclusion::Unknown);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::fidelity::Properties;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{Digests, ETag, Entry, ObjectHeaders, ObjectInfo};
@@ -152,6 +153,7 @@ impl MemoryBucket {
             headers: headers.clone(),
             storage_class: None,
             mirrored: false,
+            beyond: Properties::default(),
         };
         let mut held = self.held();
         held.history.push(Published { key: key.clone(), bytes: bytes.clone(), at });

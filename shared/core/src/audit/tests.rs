@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fidelity::Properties;
 use crate::object::{Digests, ETag, ObjectHeaders};
 
 const T2: Timestamp = Timestamp(50_000);
@@ -28,6 +29,7 @@ fn info(etag: &str, time: i64) -> ObjectInfo {
         headers: ObjectHeaders::default(),
         storage_class: None,
         mirrored: false,
+        beyond: Properties::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Verdict::{
     Copy, NeedHead, NeedLedger, NeedSourceHead, Record, SkipDeleted, SkipEqual, SkipExists,
 };
 use super::*;
+use crate::fidelity::Properties;
 use crate::key::OSS_KEY_BYTES_MAX;
 use crate::object::ObjectHeaders;
 
@@ -32,6 +33,7 @@ fn info(of: &Entry) -> ObjectInfo {
         headers: ObjectHeaders::default(),
         storage_class: None,
         mirrored: false,
+        beyond: Properties::default(),
     }
 }
 

@@ -8,8 +8,12 @@ use super::{BucketSource, Job, SourceSpec, TargetSpec, endpoint};
 use crate::crc;
 
 /// Version of the definition that the ledger keeps. Version 1 kept `source.etag_is_md5` beside the
-/// source, as `source_etag_is_md5`, or was silent of it, which meant true.
-pub const DEFINITION_VERSION: u32 = 2;
+/// source, as `source_etag_is_md5`, or was silent of it, which meant true. Version 3 asks for tags or ACLs;
+/// where a job asks for neither, version 2 is still written.
+pub const DEFINITION_VERSION: u32 = 3;
+
+/// The version that knows of no tags or ACLs. A program of that time must not copy without them.
+const BEFORE_TAGS: u32 = 2;
 
 /// A definition that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +43,9 @@ fn raise_from_1(job: &mut Value) {
 impl Job {
     /// The normalised definition, for the ledger.
     pub fn to_json(&self) -> String {
-        let definition = Versioned { version: DEFINITION_VERSION, job: self };
+        let asks_for_more = self.policy.asks_for_more();
+        let version = if asks_for_more { DEFINITION_VERSION } else { BEFORE_TAGS };
+        let definition = Versioned { version, job: self };
         serde_json::to_string(&definition).expect("a job is plain data with text keys")
     }
 
@@ -48,7 +54,7 @@ impl Job {
         let mut definition: Versioned<Value> = serde_json::from_str(text)?;
         match definition.version {
             1 => raise_from_1(&mut definition.job),
-            DEFINITION_VERSION => {}
+            BEFORE_TAGS | DEFINITION_VERSION => {}
             version => return Err(BadDefinition::Version(version)),
         }
         Ok(serde_json::from_value(definition.job)?)

@@ -6,9 +6,7 @@ use super::filter::Filter;
 use super::mistakes::{JobErrors, Mistakes};
 use super::section::Section;
 use super::state::{self, Host};
-use super::{
-    FilterSpec, Job, Limits, Overwrite, PolicySpec, SourceSpec, identity, rates, secrets, stores,
-};
+use super::{FilterSpec, Job, Limits, SourceSpec, identity, policy, rates, secrets, stores};
 use crate::layout::{PART_BYTES_MAX, PART_BYTES_MIN, PUT_BYTES_MAX};
 
 impl Job {
@@ -37,7 +35,7 @@ fn read(mut root: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
     let target_at = target_section.at();
     let target = stores::target(target_section, host, mistakes);
     let filter = filter(root.section("filter", mistakes), mistakes);
-    let policy = policy(root.section("policy", mistakes), mistakes);
+    let policy = policy::read(root.section("policy", mistakes), source.as_ref(), mistakes);
     let limits = limits(root.section("limits", mistakes), host, mistakes);
     root.finish(&[], mistakes);
     let (source, target) = (source?, target?);
@@ -99,16 +97,6 @@ fn filter(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> FilterSp
     }
     section.finish(&[], mistakes);
     FilterSpec { include, exclude, modified_since, modified_until, size_min, size_max }
-}
-
-fn policy(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> PolicySpec {
-    let words =
-        [Overwrite::SourceWins, Overwrite::Never, Overwrite::SizeAndTime, Overwrite::Always]
-            .map(|policy| (policy.as_str(), policy));
-    let overwrite = section.word("overwrite", &words, mistakes).map(|found| found.value);
-    let provenance = section.flag("provenance", mistakes).unwrap_or(true);
-    section.finish(&[], mistakes);
-    PolicySpec { overwrite, provenance }
 }
 
 fn limits(mut section: Section<'_, '_>, host: Host, mistakes: &mut Mistakes<'_>) -> Limits {

@@ -18,7 +18,7 @@ pub(super) struct Found<T> {
 /// Keys of the sections whose headers are easily forgotten or passed over, each of one section only.
 pub(super) const HOMES: [(&str, &[&str]); 3] = [
     ("filter", &["include", "exclude", "modified_since", "modified_until", "size_min", "size_max"]),
-    ("policy", &["overwrite", "provenance"]),
+    ("policy", &["overwrite", "provenance", "tags", "acl"]),
     (
         "limits",
         &[

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 
+use crate::along::{SourceAcl, Tag};
 use crate::error::{ErrorKind, PortError};
 use crate::job::RestoreSpec;
 use crate::key::Key;
@@ -144,6 +145,25 @@ pub trait Source: Send + Sync {
     ) -> Result<Restoration, PortError> {
         let _ = (key, wanted, storage_class);
         let message = format!("restore: {} has no archive", self.profile().kind);
+        Err(PortError::new(ErrorKind::Unsupported, message))
+    }
+
+    /// The tags of an object as it is now: nothing pins them. May be called while a body of the same source is
+    /// held open.
+    ///
+    /// Fails with `Unsupported` where the source has none.
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        let _ = key;
+        let message = format!("tags: {} has none", self.profile().kind);
+        Err(PortError::new(ErrorKind::Unsupported, message))
+    }
+
+    /// Who may use an object now. May be called while a body of the same source is held open.
+    ///
+    /// Fails with `Unsupported` where the source has no ACLs.
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        let _ = key;
+        let message = format!("acl: {} has none", self.profile().kind);
         Err(PortError::new(ErrorKind::Unsupported, message))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::along::CannedAcl;
 use crate::error::PortError;
 use crate::key::Key;
 use crate::meter::Meter;
@@ -32,6 +33,8 @@ pub struct PutOptions {
     pub encryption: Option<String>,
     /// `x-oss-tagging`: at most 10 tags, names of up to 128 bytes, values of up to 256.
     pub tags: Vec<(String, String)>,
+    /// `x-oss-object-acl`, of a PUT and of Complete: Initiate does not take it. As the bucket where `None`.
+    pub acl: Option<CannedAcl>,
     /// MD5 of the bytes, so that OSS itself refuses wrong ones. Not used by an upload.
     pub content_md5: Option<[u8; 16]>,
     /// Refuse with `AlreadyExists` where the key exists. OSS ignores it on a versioned bucket.
@@ -133,7 +136,7 @@ pub trait Target: Send + Sync {
     async fn list_parts(&self, key: &Key, upload_id: &str) -> Result<Vec<ListedPart>, PortError>;
 
     /// Publishes an upload whose parts were proved. `parts` ascend. `options` says whether
-    /// overwriting is forbidden; the rest of it was fixed when the upload was begun.
+    /// overwriting is forbidden, and the ACL; the rest of it was fixed when the upload was begun.
     async fn complete_upload(
         &self,
         key: &Key,

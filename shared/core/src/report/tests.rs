@@ -1,6 +1,7 @@
 //! Reports from sums.
 
 use super::*;
+use crate::fidelity::{Departures, Properties, Property};
 
 fn facts(state: ReportState) -> PassFacts {
     PassFacts {
@@ -228,4 +229,30 @@ fn what_the_host_bills_is_priced_and_stands_beside_a_peer() {
     assert_eq!(json["cost"]["prices"], "AWS us-east-1 of 2026-09-19");
     assert_eq!(json["requests"]["host"]["PutItem"], 900);
     assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
+}
+
+#[test]
+fn departures_are_told_by_property_and_only_where_there_are_some() {
+    let (walked, mut sum) = sums();
+    let plain = Report::new(facts(ReportState::Open), &walked, &sum);
+    assert!(!serde_json::to_string(&plain).unwrap().contains("departures"));
+    sum.departures.count(Departures {
+        mapped: Properties::default().with(Property::UserMetadata, true),
+        dropped: Properties::default()
+            .with(Property::Tags, true)
+            .with(Property::UserMetadata, true),
+    });
+    let report = Report::new(facts(ReportState::Open), &walked, &sum);
+    let json: serde_json::Value = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        json["departures"],
+        serde_json::json!({
+            "tags": {"mapped": 0, "dropped": 1},
+            "user-metadata": {"mapped": 1, "dropped": 1},
+        })
+    );
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
+    let text = report.to_string();
+    assert!(text.contains("1  tags: see inspect objects --dropped tags"), "{text}");
+    assert_eq!(text.matches("user-metadata").count(), 4, "{text}");
 }

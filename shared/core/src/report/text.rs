@@ -60,6 +60,14 @@ impl fmt::Display for Report {
         if self.reread > 0 {
             line(f, "read again", self.reread, &bytes(self.bytes_reread))?;
         }
+        for (property, departed) in &self.departures {
+            for (fate, count) in [("mapped", departed.mapped), ("dropped", departed.dropped)] {
+                if count > 0 {
+                    let note = format!("{property}: see inspect objects --{fate} {property}");
+                    line(f, &format!("    {fate}"), count, &note)?;
+                }
+            }
+        }
         for (name, count, note) in [
             ("proof A", self.proof.a, "digests by both servers agree"),
             ("proof B", self.proof.b, "the source's digest and the target's agree with ours"),

@@ -53,6 +53,13 @@ fn every_shape_of_object_and_result_is_read_back() {
             source_etag: Some(ETag::new("s")),
             target_etag: Some(ETag::new("t")),
             reason: None,
+            departures: Departures::default(),
+        },
+        ObjectResult {
+            index: 9,
+            outcome: Some(Outcome::Copied),
+            departures: Departures::from(0x0004_0002),
+            ..ObjectResult::default()
         },
     ];
     assert_eq!(decode_results(&encode_results(&results)).unwrap(), results);
@@ -64,11 +71,11 @@ fn every_shape_of_object_and_result_is_read_back() {
 fn damage_and_newer_versions_are_named() {
     assert!(matches!(decode_objects(b"nonsense"), Err(ListError::Damaged(_))));
     let newer = compress(&(LIST_VERSION + 1, Vec::<u8>::new()));
-    assert!(matches!(decode_results(&newer), Err(ListError::Version(4))));
+    assert!(matches!(decode_results(&newer), Err(ListError::Version(5))));
 }
 
 #[test]
-fn a_list_of_an_audit_is_of_a_version_that_older_copiers_do_not_take() {
+fn a_list_of_an_audit_or_with_departures_is_of_a_version_that_older_copiers_do_not_take() {
     let version = |blob: &[u8]| {
         let json = zstd::stream::decode_all(blob).unwrap();
         serde_json::from_slice::<(u32, serde_json::Value)>(&json).unwrap().0
@@ -82,8 +89,12 @@ fn a_list_of_an_audit_is_of_a_version_that_older_copiers_do_not_take() {
     }
     let found = ObjectResult::plain(0, Outcome::Missing, "not at the target");
     assert_eq!(version(&encode_results(std::slice::from_ref(&found))), 2);
-    assert_eq!(version(&encode_results(&[ObjectResult::plain(0, Outcome::Gone, "")])), 1);
+    let gone = ObjectResult::plain(0, Outcome::Gone, "");
+    assert_eq!(version(&encode_results(std::slice::from_ref(&gone))), 1);
     assert_eq!(version(&encode_results(&[ObjectResult::default()])), 3, "it is left to do");
+    // Nor do they take a task's rest of which results stand that they cannot read.
+    let departing = ObjectResult { departures: Departures::from(1), ..gone.clone() };
+    assert_eq!(version(&encode_results(&[gone, departing])), 4);
 }
 
 #[test]
@@ -94,10 +105,12 @@ fn any_failures_of_the_longest_task_fit_a_row() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         char::from(b' ' + u8::try_from((state >> 16) % 94).unwrap())
     };
-    let results: Vec<_> = (0..5_000)
+    let results: Vec<_> = (0..5_000_u32)
         .map(|index| {
             let reason: String = (0..REASON_BYTES_MAX).map(|_| noise()).collect();
-            ObjectResult::plain(index, Outcome::Failed, reason)
+            // More than a failure says, so that it holds for copies as well.
+            let departures = Departures::from(index.wrapping_mul(2_654_435_761));
+            ObjectResult { departures, ..ObjectResult::plain(index, Outcome::Failed, reason) }
         })
         .collect();
     let bytes_max = 350_000;

@@ -1,5 +1,7 @@
 //! One attempt at a large object.
 
+use ossferry_core::along::CannedAcl;
+use ossferry_core::fidelity::Departures;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::{ETag, ObjectHeaders};
 use ossferry_core::outcome::Outcome;
@@ -12,9 +14,11 @@ use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost, Taken};
 use crate::lists::ObjectResult;
 
 mod lost_answer;
+mod opened;
 mod turn;
 
 pub use lost_answer::{AtTarget, Found};
+pub use opened::Opened;
 pub use turn::{NextAttempt, OpeningTurn, RangeTurn, UploadDue};
 
 /// Opening ─► Open ─► Completing ─► Complete; Opening, Open and Completing may become Aborted.
@@ -86,6 +90,12 @@ pub struct UploadRow {
     /// What of the object's metadata OSS cannot hold, for the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
+    /// How the copy departs from its source, for the result.
+    #[serde(default, skip_serializing_if = "Departures::is_none")]
+    pub departures: Departures,
+    /// Sent with Complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acl: Option<CannedAcl>,
     /// CRC-64/ECMA by the source's server, decimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_crc64_ecma: Option<String>,
@@ -131,33 +141,6 @@ const FRUITLESS_MAX: u64 = 6;
 /// A result of an upload stands under `generation` × this + fence: each holder's in a row of its own.
 const RESULT_FENCES: u64 = 1_000_000;
 
-/// What is fixed when an upload is open.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Opened {
-    /// As the target gave it.
-    pub upload_id: String,
-    /// The source's object.
-    pub pinned_etag: ETag,
-    /// Its bytes.
-    pub size: u64,
-    /// Bytes of each part but the last.
-    pub part_bytes: u64,
-    /// Parts of each range but the last.
-    pub range_parts: u64,
-    /// Ranges.
-    pub ranges: u64,
-    /// Its headers.
-    pub headers: ObjectHeaders,
-    /// What of its metadata OSS cannot hold.
-    pub left_behind: Option<String>,
-    /// By the source's server.
-    pub source_crc64_ecma: Option<u64>,
-    /// By the source's server.
-    pub source_crc64_nvme: Option<u64>,
-    /// Requests made to open it.
-    pub requests: Requests,
-}
-
 impl UploadRow {
     /// An attempt that `claimant` is about to begin at the target.
     pub fn opening(generation: u64, claimant: &Claimant, target_now: Timestamp) -> Self {
@@ -177,6 +160,8 @@ impl UploadRow {
             done_below: 0,
             headers: ObjectHeaders::default(),
             left_behind: None,
+            departures: Departures::default(),
+            acl: None,
             source_crc64_ecma: None,
             source_crc64_nvme: None,
             completing_at: None,
@@ -220,32 +205,6 @@ impl UploadRow {
             return Change::Keep(Taken::Over);
         }
         self.take(claimant, UploadState::Opening, self.completing_at)
-    }
-
-    /// Fixes what the upload copies and how.
-    pub fn opened(&self, hold: &Hold, opened: &Opened) -> Result<Change<Self, ()>, LeaseLost> {
-        if self.state == UploadState::Open && self.upload_id.as_ref() == Some(&opened.upload_id) {
-            return Ok(Change::Keep(()));
-        }
-        self.lease.check(hold)?;
-        let row = Self {
-            state: UploadState::Open,
-            lease: self.lease.released(),
-            upload_id: Some(opened.upload_id.clone()),
-            pinned_etag: Some(opened.pinned_etag.clone()),
-            size: opened.size,
-            part_bytes: opened.part_bytes,
-            range_parts: opened.range_parts,
-            ranges: opened.ranges,
-            headers: opened.headers.clone(),
-            left_behind: opened.left_behind.clone(),
-            source_crc64_ecma: opened.source_crc64_ecma.map(|crc| crc.to_string()),
-            source_crc64_nvme: opened.source_crc64_nvme.map(|crc| crc.to_string()),
-            requests: opened.requests.clone(),
-            attempts: 0,
-            ..self.clone()
-        };
-        Ok(Change::Write(row, ()))
     }
 
     /// Notes that messages of ranges below `ranges_sent` were sent.
@@ -326,6 +285,7 @@ impl UploadRow {
             source_etag: self.pinned_etag.clone(),
             target_etag: self.target_etag.clone(),
             reason: self.left_behind.clone(),
+            departures: self.departures,
         })
     }
 

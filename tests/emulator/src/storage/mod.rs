@@ -20,6 +20,7 @@ use bodies::{Bodies, Extent};
 use object::{Object, Part, Upload};
 use record::{IndexLog, Record};
 
+use crate::acl::ObjectAcl;
 use crate::restore::Restorations;
 
 pub(crate) use read::byte_stream;
@@ -172,6 +173,16 @@ impl Bucket {
         let mut object = state.objects.get(key).cloned().ok_or(ChangeError::NoSuchKey)?;
         state.log.append(&Record::Tags { key: key.clone(), tags: tags.clone() })?;
         Arc::make_mut(&mut object).metadata.tags = tags;
+        state.objects.insert(key.clone(), object);
+        Ok(())
+    }
+
+    /// Gives an object this ACL in place of its own.
+    pub(crate) fn set_acl(&self, key: &Key, acl: ObjectAcl) -> Result<(), ChangeError> {
+        let mut state = self.write();
+        let mut object = state.objects.get(key).cloned().ok_or(ChangeError::NoSuchKey)?;
+        state.log.append(&Record::Acl { key: key.clone(), acl })?;
+        Arc::make_mut(&mut object).metadata.acl = acl;
         state.objects.insert(key.clone(), object);
         Ok(())
     }

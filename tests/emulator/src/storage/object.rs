@@ -10,6 +10,7 @@ use ossferry_core::time::Timestamp;
 use super::bodies::Extent;
 use super::record::{MetadataRow, ObjectRow, PartRow, UploadRow};
 use super::recovery::Recovery;
+use crate::acl::ObjectAcl;
 use crate::storage_class::StorageClass;
 
 /// What came with an object beside its bytes.
@@ -21,6 +22,8 @@ pub(crate) struct Metadata {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// At most ten.
     pub(crate) tags: Vec<(String, String)>,
+    /// Who may use it.
+    pub(crate) acl: ObjectAcl,
 }
 
 /// An object.
@@ -78,6 +81,7 @@ impl Metadata {
             storage_class: self.storage_class.as_str().to_owned(),
             headers: self.headers.iter().map(header).collect(),
             tags: self.tags.clone(),
+            acl: self.acl,
         }
     }
 
@@ -93,6 +97,7 @@ impl Metadata {
             storage_class: storage_class.ok_or_else(|| invalid("a storage class"))?,
             headers: headers.ok_or_else(|| invalid("a header"))?,
             tags: row.tags,
+            acl: row.acl,
         })
     }
 }

@@ -13,6 +13,7 @@ use ossferry_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bodies::ExtentRow;
+use crate::acl::ObjectAcl;
 
 /// A change.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(crate) enum Record {
     Delete { key: Key },
     /// The object's tags are these now.
     Tags { key: Key, tags: Vec<(String, String)> },
+    /// The object's ACL is this now.
+    Acl { key: Key, acl: ObjectAcl },
     /// An upload was begun.
     Initiate { key: Key, upload_id: String, upload: UploadRow },
     /// A part was put in place of whatever that number held.
@@ -60,6 +63,8 @@ pub(crate) struct MetadataRow {
     pub(crate) headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "ObjectAcl::is_default")]
+    pub(crate) acl: ObjectAcl,
 }
 
 /// An upload's line.

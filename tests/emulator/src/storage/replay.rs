@@ -46,6 +46,11 @@ impl Rows {
                     object.metadata.tags = tags;
                 }
             }
+            Record::Acl { key, acl } => {
+                if let Some(object) = self.objects.get_mut(&key) {
+                    object.metadata.acl = acl;
+                }
+            }
             Record::Initiate { key, upload_id, upload } => {
                 self.uploads.insert(UploadName { key, upload_id }, (upload, BTreeMap::new()));
             }

@@ -1,5 +1,6 @@
 //! What a planner does next.
 
+use ossferry_core::fidelity::Departures;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::ObjectHeaders;
 use ossferry_ledger::LEASE_MARGIN;
@@ -117,6 +118,8 @@ impl Upload {
             ranges: 1,
             headers: ObjectHeaders::default(),
             left_behind: None,
+            departures: Departures::default(),
+            acl: None,
             source_crc64_ecma: None,
             source_crc64_nvme: None,
             requests: Requests::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use ossferry_core::along::{SourceAcl, Tag};
 use ossferry_core::error::PortError;
 use ossferry_core::job::RestoreSpec;
 use ossferry_core::key::Key;
@@ -87,6 +88,16 @@ impl Source for DistantSource {
     ) -> Result<Restoration, PortError> {
         self.distance.note("restore", key);
         self.distance.ask(self.inner.restore(key, wanted, storage_class)).await
+    }
+
+    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
+        self.distance.note("tags", key);
+        self.distance.ask(self.inner.tags(key)).await
+    }
+
+    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
+        self.distance.note("acl", key);
+        self.distance.ask(self.inner.acl(key)).await
     }
 }
 

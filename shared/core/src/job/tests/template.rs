@@ -13,7 +13,10 @@ pub(super) fn uncommented(text: &str) -> String {
 fn the_template_is_a_job_and_stays_one_uncommented() {
     let job = parsed(Job::template());
     assert_eq!(job.limits, Limits::default());
-    assert_eq!(job.policy, PolicySpec { overwrite: None, provenance: true });
+    assert_eq!(
+        job.policy,
+        PolicySpec { overwrite: None, provenance: true, tags: false, acl: false }
+    );
     let whole = parsed(&uncommented(Job::template()));
     assert_eq!(
         whole.limits,

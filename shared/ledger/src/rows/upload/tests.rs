@@ -1,4 +1,5 @@
 use super::*;
+use ossferry_core::fidelity::Departures;
 use std::sync::Arc;
 
 fn claimant(owner: &str, now: i64) -> Claimant {
@@ -21,6 +22,8 @@ fn open() -> UploadRow {
         ranges: 2,
         headers: ObjectHeaders::default(),
         left_behind: None,
+        departures: Departures::default(),
+        acl: None,
         source_crc64_ecma: Some(u64::MAX),
         source_crc64_nvme: None,
         requests: Requests::default(),
