@@ -347,8 +347,8 @@ fn every_row_of_every_version_is_read() {
     let mut audited = sum();
     audited.count(Outcome::Equal, 9, Some(Grade::C));
     audited.count(Outcome::Missing, 0, None);
-    let rated = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
-    check_row(tested, "pass-rated", &rated);
+    let with_limits = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
+    check_row(tested, "pass-rated", &with_limits);
     let audit = PassRow {
         kind: PassKind::Audit,
         since: None,

@@ -122,6 +122,10 @@ struct Rounds {
 impl Host<'_> {
     /// Works until there is nothing left for this process, or somebody asks to stop.
     pub(crate) async fn run(mut self) -> Result<HostEnd, CommandError> {
+        // Before anything begins: it keeps to what was set.
+        if self.kept.ledger.pass(&self.pass).await?.rates_set_at.is_some() {
+            self.admission.note_set_rates();
+        }
         if self.goes_on {
             self.roll_call().await;
             self.sweep().await?;
