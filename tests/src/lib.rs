@@ -26,6 +26,7 @@ pub mod cos;
 pub mod deployment;
 pub mod drive;
 pub mod dynamodb_local;
+pub mod ending;
 pub mod faulty;
 pub mod fc;
 pub mod fixtures;

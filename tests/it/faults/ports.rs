@@ -3,6 +3,8 @@
 use ossferry_core::key::Key;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::report::Report;
+use ossferry_ledger::ids::objects_row;
+use ossferry_ledger::rows::TaskKind;
 use ossferry_tests::faulty::{Fate, Fates};
 use ossferry_tests::seeds;
 use ossferry_tests::simulation::{Chance, Mishaps, Simulation, Stage, Weather};
@@ -274,6 +276,37 @@ fn poisoned(call: &'static str, name: &'static str) {
 fn an_object_at_which_workers_die_is_failed_by_name_and_the_rest_goes_on() {
     poisoned("open", "z/1");
     poisoned("open", "large");
+}
+
+#[test]
+fn a_batch_whose_list_kills_its_readers_is_failed_by_name_and_the_rest_goes_on() {
+    seeds::each(seeds::wanted(0..5), |seed| async move {
+        let mut simulation = Simulation::new(seed, Stage::small, Fates::kind(), Weather::default());
+        let pass = simulation.begin("p1").await;
+        simulation.walk().await;
+        let ledger = simulation.ledger().clone();
+        let mut tasks = ledger.task_walk(&pass).await.unwrap();
+        let (task, row) = loop {
+            let (task, row) = tasks.next().await.unwrap().expect("a batch is planned");
+            if row.kind == TaskKind::Batch {
+                break (task, row);
+            }
+        };
+        let lost: Vec<Key> =
+            ledger.objects(&task, &row).await.unwrap().into_iter().map(|it| it.key).collect();
+        let list = objects_row(&task);
+        let deadly = format!("{} {}", list.partition, list.sort);
+        simulation.poison(move |made, subject| made == "get" && subject == deadly);
+        simulation.until_end(&pass).await;
+        let report = simulation.check_all_but(&pass, &lost).await.report;
+        let failed = lost.len() as u64;
+        assert_eq!((report.copied, report.failed), (OBJECTS - failed, failed), "{report:?}");
+        for key in lost {
+            let records = ledger.find_key(&pass, &key).await.unwrap();
+            let reason = records[0].result.as_ref().and_then(|result| result.reason.as_deref());
+            assert!(reason.is_some_and(|reason| reason.contains("died before")), "{reason:?}");
+        }
+    });
 }
 
 #[test]

@@ -13,16 +13,13 @@ use ossferry_ledger::ids::{JobName, PassRef};
 use ossferry_ledger::rows::PassRow;
 use serde_json::{Value, json};
 use smq_tablestore_emulator::smq::{DeadLetters, QueueAttributes};
-use tokio::time::{Instant, sleep};
 
 use super::{FcDeployment, FcService, Function};
 use crate::command::JobFile;
+use crate::ending::until_end;
 use crate::smq::Smq;
 use crate::tablestore::{INSTANCE, TABLE, Tablestore};
 use crate::{clock, oss, seaweedfs, smq};
-
-/// Between two looks at a pass.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Secrets as the job names them.
 const SOURCE_SECRET: &str = "ossferry/source";
@@ -205,19 +202,8 @@ impl FcStack {
 
     /// Waits until a pass has ended. Panics where it has not in so much time.
     pub async fn until_end(&self, pass: &PassRef, limit: Duration) -> PassRow {
-        let until = Instant::now() + limit;
-        loop {
-            let row = self.ledger.pass(pass).await.expect("the pass is there");
-            if row.state.is_final() {
-                return row;
-            }
-            if Instant::now() >= until {
-                let status = self.ledger.status(pass).await;
-                let logs = [self.planner.log(), self.copier.log()].concat();
-                panic!("the pass does not end: {status:#?}\n{logs}");
-            }
-            sleep(LOOK).await;
-        }
+        let logs = || [self.planner.log(), self.copier.log()].concat();
+        until_end(&self.ledger, pass, limit, logs).await
     }
 }
 

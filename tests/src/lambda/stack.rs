@@ -11,15 +11,13 @@ use ossferry_ledger::Ledger;
 use ossferry_ledger::ids::{JobName, PassRef, TaskRef, task_row};
 use ossferry_ledger::rows::PassRow;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{Deployment, Function, Invoked, Mapping, Post};
 use crate::dynamodb_local::DynamoDbLocal;
+use crate::ending::{LOOK, until_end};
 use crate::ministack::Ministack;
 use crate::{clock, fixtures, oss, seaweedfs};
-
-/// Between two looks at a pass.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// What a function is told of its memory.
 const MEMORY_MIB: u32 = 512;
@@ -202,21 +200,11 @@ impl Stack {
 
     /// Carries messages until a pass has ended, and what was begun too. Panics where it has not in so much time.
     pub async fn until_end(&self, pass: &PassRef, limit: Duration) -> PassRow {
-        let until = Instant::now() + limit;
+        let logs = || [self.planner.log(), self.copier.log()].concat();
         let look = async {
-            loop {
-                let row = self.ledger.pass(pass).await.expect("the pass is there");
-                if row.state.is_final() {
-                    self.mappings.iter().for_each(|mapping| mapping.stop());
-                    return row;
-                }
-                if Instant::now() >= until {
-                    let status = self.ledger.status(pass).await;
-                    let logs = [self.planner.log(), self.copier.log()].concat();
-                    panic!("the pass does not end: {status:#?}\n{logs}");
-                }
-                sleep(LOOK).await;
-            }
+            let row = until_end(&self.ledger, pass, limit, logs).await;
+            self.mappings.iter().for_each(|mapping| mapping.stop());
+            row
         };
         let [planners, copiers] = self.mappings.each_ref();
         let ((), (), row) = tokio::join!(planners.run(), copiers.run(), look);
