@@ -292,16 +292,16 @@ fn a_batch_whose_list_kills_its_readers_is_failed_by_name_and_the_rest_goes_on()
                 break (task, row);
             }
         };
-        let lost: Vec<Key> =
+        let failed_keys: Vec<Key> =
             ledger.objects(&task, &row).await.unwrap().into_iter().map(|it| it.key).collect();
         let list = objects_row(&task);
         let deadly = format!("{} {}", list.partition, list.sort);
         simulation.poison(move |made, subject| made == "get" && subject == deadly);
         simulation.until_end(&pass).await;
-        let report = simulation.check_all_but(&pass, &lost).await.report;
-        let failed = lost.len() as u64;
+        let report = simulation.check_all_but(&pass, &failed_keys).await.report;
+        let failed = failed_keys.len() as u64;
         assert_eq!((report.copied, report.failed), (OBJECTS - failed, failed), "{report:?}");
-        for key in lost {
+        for key in failed_keys {
             let records = ledger.find_key(&pass, &key).await.unwrap();
             let reason = records[0].result.as_ref().and_then(|result| result.reason.as_deref());
             assert!(reason.is_some_and(|reason| reason.contains("died before")), "{reason:?}");
