@@ -272,6 +272,29 @@ fn upload_row() -> UploadRow {
     }
 }
 
+/// What limits a fleet.
+fn check_rates(tested: &mut BTreeSet<String>) {
+    let target_bytes = Portion { share: 25_000_000, demand: None };
+    let target_requests = Portion { share: 1_500, demand: Some(2_000) };
+    let rate = RateRow {
+        owner: "00ff00ff00ff00ff".to_owned(),
+        until: Timestamp(1_795_000_035_000),
+        portions: [None, None, Some(target_bytes), Some(target_requests)],
+    };
+    check_row(tested, "rate", &rate);
+    let rates = RatesRow {
+        source_bytes_per_second: Some(0),
+        source_requests_per_second: Some(500),
+        target_bytes_per_second: Some(50_000_000),
+        target_requests_per_second: Some(900),
+        closed_windows: ClosedWindows::Ignored,
+        at: Timestamp(1_795_000_000_000),
+    };
+    check_row(tested, "rates", &rates);
+    let with_limits = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
+    check_row(tested, "pass-rated", &with_limits);
+}
+
 #[test]
 fn every_row_of_every_version_is_read() {
     let mut tested = BTreeSet::new();
@@ -291,23 +314,7 @@ fn every_row_of_every_version_is_read() {
     check_row(tested, "deployed", &DeployedRow { name: "nightly".into() });
     let place = PlaceRow { owner: "1-a.0f".to_owned(), until: Timestamp(1_795_000_090_000) };
     check_row(tested, "place", &place);
-    let target_bytes = Portion { share: 25_000_000, demand: None };
-    let target_requests = Portion { share: 1_500, demand: Some(2_000) };
-    let rate = RateRow {
-        owner: "00ff00ff00ff00ff".to_owned(),
-        until: Timestamp(1_795_000_035_000),
-        portions: [None, None, Some(target_bytes), Some(target_requests)],
-    };
-    check_row(tested, "rate", &rate);
-    let rates = RatesRow {
-        source_bytes_per_second: Some(0),
-        source_requests_per_second: Some(500),
-        target_bytes_per_second: Some(50_000_000),
-        target_requests_per_second: Some(900),
-        closed_windows: ClosedWindows::Ignored,
-        at: Timestamp(1_795_000_000_000),
-    };
-    check_row(tested, "rates", &rates);
+    check_rates(tested);
     let index = PassIndexRow {
         pass: "p".into(),
         kind: PassKind::Full,
@@ -347,8 +354,6 @@ fn every_row_of_every_version_is_read() {
     let mut audited = sum();
     audited.count(Outcome::Equal, 9, Some(Grade::C));
     audited.count(Outcome::Missing, 0, None);
-    let with_limits = PassRow { rates_set_at: Some(Timestamp(1_763_800_000_600)), ..pass_row() };
-    check_row(tested, "pass-rated", &with_limits);
     let audit = PassRow {
         kind: PassKind::Audit,
         since: None,

@@ -157,7 +157,7 @@ impl Standing {
         match (self.in_force.closed, until) {
             (true, _) => lines.extend(self.line()),
             (false, Some(until)) => {
-                lines.push(format!("until {until}, when a window begins or ends"))
+                lines.push(format!("until {until}, when a window begins or ends"));
             }
             (false, None) => {}
         }
