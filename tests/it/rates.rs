@@ -36,8 +36,12 @@ const TICK: Duration = Duration::from_millis(100);
 /// A fleet has settled so long after something changed.
 const SETTLED: usize = 60;
 
-/// The table of a cloud: every call takes its time, on the way there and back.
-struct SlowTable(FaultyTable);
+/// The table of a cloud: every call takes its time, on the way there and back, and a write as much more
+/// as it is told to.
+struct SlowTable {
+    inner: FaultyTable,
+    stall: Mutex<Duration>,
+}
 
 async fn on_the_way() {
     sleep(Duration::from_millis(fastrand::u64(2..40))).await;
@@ -47,12 +51,12 @@ async fn on_the_way() {
 #[deny(clippy::missing_trait_methods, reason = "no method of the port may escape")]
 impl Table for SlowTable {
     fn row_bytes_max(&self) -> usize {
-        self.0.row_bytes_max()
+        self.inner.row_bytes_max()
     }
 
     async fn get(&self, partition: &str, sort: &str) -> Result<Option<Row>, PortError> {
         on_the_way().await;
-        let row = self.0.get(partition, sort).await;
+        let row = self.inner.get(partition, sort).await;
         on_the_way().await;
         row
     }
@@ -65,14 +69,16 @@ impl Table for SlowTable {
         rows_max: usize,
     ) -> Result<RowPage, PortError> {
         on_the_way().await;
-        let page = self.0.range(partition, from, until, rows_max).await;
+        let page = self.inner.range(partition, from, until, rows_max).await;
         on_the_way().await;
         page
     }
 
     async fn put(&self, row: &Row, condition: Condition) -> Result<Written, PortError> {
+        let stall = *self.stall.lock().unwrap();
         on_the_way().await;
-        let written = self.0.put(row, condition).await;
+        sleep(stall).await;
+        let written = self.inner.put(row, condition).await;
         on_the_way().await;
         written
     }
@@ -89,6 +95,7 @@ struct Flow {
 
 /// Workers over one table.
 struct Fleet {
+    memory: Arc<MemoryTable>,
     table: Arc<SlowTable>,
     fates: Fates,
     begun: Instant,
@@ -117,6 +124,11 @@ fn clock(begun: Instant) -> Clock {
     })
 }
 
+fn slow(memory: &Arc<MemoryTable>, fates: &Fates) -> Arc<SlowTable> {
+    let inner = FaultyTable::new(Arc::clone(memory) as _, fates.clone());
+    Arc::new(SlowTable { inner, stall: Mutex::default() })
+}
+
 impl Fleet {
     /// `bad_percent` of the table's calls fail, and as many lose their answers.
     fn new(bad_percent: u64) -> Self {
@@ -126,15 +138,20 @@ impl Fleet {
             _ => Fate::Works,
         });
         let memory = MemoryTable::default().with_pages_of_bytes(1 << 20);
-        let table = Arc::new(SlowTable(FaultyTable::new(Arc::new(memory), fates.clone())));
+        let memory = Arc::new(memory);
+        let table = slow(&memory, &fates);
         let (flows, moved) = (BTreeMap::new(), Vec::new());
-        Self { table, fates, begun: Instant::now(), flows, moved, joined: 0 }
+        Self { memory, table, fates, begun: Instant::now(), flows, moved, joined: 0 }
     }
 
     fn ledger(&self) -> Ledger {
+        self.ledger_by(Arc::clone(&self.table))
+    }
+
+    /// By a way to the same table that is slow for itself.
+    fn ledger_by(&self, table: Arc<SlowTable>) -> Ledger {
         let clock = clock(self.begun);
         let post = Arc::new(Post::new(Arc::clone(&clock)));
-        let table = Arc::clone(&self.table) as Arc<dyn Table>;
         Ledger::new(table, Arc::clone(&post) as _, post, clock, Arc::new(|_| false))
     }
 
@@ -295,6 +312,19 @@ fn fifty_workers_share_a_rate_whoever_comes_goes_or_wants_less() {
     }
 }
 
+#[test]
+fn a_lone_worker_that_paused_has_the_whole_limit_as_soon_as_it_goes_on() {
+    seeds::under(1, async {
+        let mut fleet = Fleet::new(0);
+        fleet.join(0.0);
+        fleet.pass(SETTLED).await;
+        fleet.want(|_| Some(LIMIT));
+        fleet.pass(1).await;
+        let moved = fleet.moved.last().copied().unwrap_or_default();
+        assert!(moved >= 0.9 * LIMIT, "{moved}");
+    });
+}
+
 /// A job whose `[limits]` holds these lines.
 fn job(limits: &str) -> Job {
     let text = Job::template().replace("[limits]", &format!("[limits]\n{limits}\n"));
@@ -348,6 +378,29 @@ fn a_worker_that_was_frozen_past_its_lease_has_nothing_when_it_wakes_until_it_le
         let shares = [share(&keepers[0]).unwrap(), share(&keepers[1]).unwrap()];
         assert!(shares[0] + shares[1] <= 1_000_000, "{shares:?}");
         assert!(shares.iter().all(|share| *share > 400_000), "{shares:?}");
+    });
+}
+
+#[test]
+fn a_share_ends_on_time_however_long_the_table_takes_to_renew_it() {
+    seeds::under(1, async {
+        let fleet = Fleet::new(0);
+        let way = slow(&fleet.memory, &fleet.fates);
+        let job = job("bytes_per_second = 1000");
+        let keepers = [fleet.ledger_by(Arc::clone(&way)), fleet.ledger()];
+        let keepers = keepers.map(|ledger| keeper(&ledger, &job));
+        let share = |keeper: &RateKeeper| keeper.held().and_then(|held| held.shares[KIND]);
+        keepers[0].around(sleep(Duration::from_secs(20))).await;
+        *way.stall.lock().unwrap() = Duration::from_mins(2);
+        let watch = async {
+            for _ in 0..300 {
+                sleep(Duration::from_secs(1)).await;
+                let shares = [0, 1].map(|worker| share(&keepers[worker]).unwrap_or_default());
+                assert!(shares[0] + shares[1] <= 1_000_000, "{shares:?}");
+            }
+        };
+        tokio::join!(keepers[0].around(sleep(Duration::from_mins(5))), keepers[1].around(watch));
+        assert!(share(&keepers[1]) > Some(400_000), "it went to the other");
     });
 }
 

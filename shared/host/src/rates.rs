@@ -16,7 +16,7 @@ use ossferry_ends::Paces;
 use ossferry_ledger::ids::JobName;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Handler, HandlerError, Held, Invocation, Ledger, ShareHolder};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// The clock is looked at so often between two renewals: a lease may end, or a window begin.
 const LOOK: Duration = Duration::from_secs(1);
@@ -128,10 +128,17 @@ impl RateKeeper {
         // Dropped half-way it is tried again by whoever comes next.
         turn.due_at = now.plus(TRY_AGAIN);
         let apply = |held: &Held| self.apply(held);
-        match turn.holder.renew(demands, &apply).await {
-            Ok(due) => turn.due_at = self.ledger.now().plus(due),
-            Err(error) => tracing::warn!(%error, "lease a share of the job's rates"),
+        let usable = turn.holder.usable_for();
+        let renewal = turn.holder.renew(demands, &apply);
+        // What is held ends on time, however long the table takes; what is not held cannot be kept.
+        let renewed =
+            if usable.is_zero() { Ok(renewal.await) } else { timeout(usable, renewal).await };
+        match renewed {
+            Ok(Ok(due)) => turn.due_at = self.ledger.now().plus(due),
+            Ok(Err(error)) => tracing::warn!(%error, "lease a share of the job's rates"),
+            Err(_) => tracing::warn!("a share of the job's rates was not leased anew in time"),
         }
+        self.apply(&turn.holder.held());
     }
 
     fn apply(&self, held: &Held) {

@@ -165,6 +165,11 @@ impl ShareHolder {
         Held { in_force, shares: std::array::from_fn(share) }
     }
 
+    /// How long what is held may be used without another renewal.
+    pub fn usable_for(&self) -> Duration {
+        self.usable_until.since(self.ledger.now())
+    }
+
     /// Leases a share of each rate anew, for a worker that could use `demand` of it, and answers when
     /// that is due again. `apply` is told what may be done as soon as it changes.
     pub async fn renew(
@@ -191,7 +196,9 @@ impl ShareHolder {
         let workers = others.len() + 1;
         let portions: EachKind<Option<Portion>> = std::array::from_fn(|kind| {
             let cap = self.caps[kind]?;
-            let demand = demand[kind].map(|demand| demand.max(idle_part(cap, workers)));
+            // What nobody else is there for is kept, for what begins after a pause.
+            let demand = demand[kind].filter(|_| workers > 1);
+            let demand = demand.map(|demand| demand.max(idle_part(cap, workers)));
             let own = Portion { share: self.used[kind], demand };
             Some(Portion { share: next_share(cap, own, &of_kind(&others, kind)), demand })
         });
@@ -266,7 +273,12 @@ impl ShareHolder {
         };
         let (_, is_ours) =
             self.ledger.change_or_put(&rate_row(&self.job, number), None, step).await?;
-        if is_ours && self.ledger.now() < until {
+        let now = self.ledger.now();
+        if now >= self.usable_until {
+            // What was had before may be another's by now: it is read again before it is used.
+            self.used = [0; KINDS];
+        }
+        if is_ours && now < until {
             self.usable_until = until.minus(CLOCK_MARGIN);
         }
         Ok(is_ours)
