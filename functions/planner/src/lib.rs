@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use ossferry_core::ports::{Source, Target};
+use ossferry_core::rates::Admission;
 use ossferry_core::timely::TimelyTarget;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::{Handled, Handler, HandlerError, Invocation, Ledger, LedgerError};
@@ -61,6 +62,7 @@ pub struct Planner {
     target: Arc<dyn Target>,
     appetite: Appetite,
     plans: Arc<PassPlans>,
+    admission: Admission,
 }
 
 /// A message whose invocation ran out of time is looked at again after this.
@@ -70,7 +72,14 @@ impl Planner {
     /// A planner over these parts.
     pub fn new(parts: PlannerParts) -> Self {
         let PlannerParts { ledger, source, target, appetite } = parts;
-        Self { ledger, source, target, appetite, plans: Arc::default() }
+        let (plans, admission) = (Arc::default(), Admission::default());
+        Self { ledger, source, target, appetite, plans, admission }
+    }
+
+    /// Tells whoever keeps the rates that some were set while a pass runs, as the pass's row says it.
+    #[must_use]
+    pub fn telling(self, admission: Admission) -> Self {
+        Self { admission, ..self }
     }
 
     /// The same planner for one invocation: once its time is up it changes nothing at the target, and
@@ -83,6 +92,7 @@ impl Planner {
             target: Arc::new(TimelyTarget::new(target, clock, invocation.deadline)),
             appetite: Arc::clone(&self.appetite),
             plans: Arc::clone(&self.plans),
+            admission: self.admission.clone(),
         }
     }
 

@@ -12,9 +12,9 @@ use crate::{PlanError, Planner, PlannerParts, Trigger};
 /// As every host of functions makes one.
 impl From<Parts> for Planner {
     fn from(parts: Parts) -> Self {
-        let Parts { ledger, source, target, slots, .. } = parts;
+        let Parts { ledger, source, target, slots, admission, .. } = parts;
         let appetite = Arc::new(move || slots.has_room());
-        Self::new(PlannerParts { ledger, source, target, appetite })
+        Self::new(PlannerParts { ledger, source, target, appetite }).telling(admission)
     }
 }
 

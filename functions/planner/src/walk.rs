@@ -7,6 +7,7 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::join::BadListing;
 use ossferry_core::meter::{Meter, OperationCounts, Requests};
 use ossferry_core::ports::{ListingOrder, Page};
+use ossferry_core::rates::Admission;
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::rows::{PassKind, SliceClaim, SliceRow};
@@ -126,6 +127,7 @@ pub(crate) struct Walk {
     pub(crate) drafts: Drafts,
     pub(crate) appetite: Appetite,
     pub(crate) stop_at: Instant,
+    admission: Admission,
     source_meter: Arc<Meter>,
     target_meter: Arc<Meter>,
     requests: Requests,
@@ -176,6 +178,7 @@ impl Planner {
             },
             appetite: self.appetite.clone(),
             stop_at: work_until(invocation, self.ledger.now()),
+            admission: self.admission.clone(),
             requests: row.walked.requests.clone(),
             row,
             source_meter,
@@ -272,7 +275,7 @@ impl Walk {
     /// Commits everything that can be. Answers why the walk ends here, if it does.
     pub(crate) async fn rest_now(&mut self) -> Result<Option<Ended>, Halt> {
         let is_late = Instant::now() >= self.stop_at;
-        if self.ledger.pass(&self.slice.pass).await?.state.is_final() {
+        if self.is_over().await? {
             return Ok(Some(Ended::WithPass));
         }
         self.commit(is_late, false).await?;
@@ -281,11 +284,20 @@ impl Walk {
 
     /// Commits everything: the slice ends here.
     pub(crate) async fn finish(&mut self) -> Result<Ended, Halt> {
-        if self.ledger.pass(&self.slice.pass).await?.state.is_final() {
+        if self.is_over().await? {
             return Ok(Ended::WithPass);
         }
         self.commit(true, true).await?;
         Ok(Ended::Listed)
+    }
+
+    /// Whether the pass has ended. Its row also says whether rates were set meanwhile.
+    async fn is_over(&self) -> Result<bool, Halt> {
+        let pass = self.ledger.pass(&self.slice.pass).await?;
+        if pass.rates_set_at.is_some() {
+            self.admission.note_set_rates();
+        }
+        Ok(pass.state.is_final())
     }
 
     async fn commit(&mut self, all: bool, listed: bool) -> Result<(), Halt> {

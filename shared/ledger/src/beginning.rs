@@ -101,6 +101,7 @@ impl Ledger {
             self.index_skipped(&pass, begin, &running).await?;
             return Ok(Begun::Skipped { running });
         }
+        self.note_rates_set_meanwhile(&pass, &row).await?;
         self.index_pass(&pass, &row).await?;
         let root = pass.slice(SliceId::root());
         let slice: SliceRow = self.expect(&slice_row(&root)).await?;
@@ -108,6 +109,16 @@ impl Ledger {
             self.send(&[Message::Slice(root)], Duration::ZERO).await?;
         }
         Ok(Begun::Running(row))
+    }
+
+    /// Whoever sets rates writes them, and then looks which pass runs: so the pass looks for them again
+    /// once it does, and one of the two sees the other.
+    async fn note_rates_set_meanwhile(&self, pass: &PassRef, row: &PassRow) -> Result<()> {
+        let set = self.set_rates(&pass.job).await?.map(|set| set.at);
+        if let Some(at) = set.filter(|_| row.rates_set_at < set) {
+            self.step::<PassRow, _>(&pass_row(pass), |row| row.note_set_rates(at)).await?;
+        }
+        Ok(())
     }
 
     /// Makes the pass the one that runs, unless another does. T2 is declared only while none runs: so
@@ -161,13 +172,11 @@ impl Ledger {
         let now = self.now();
         let (row, ()) = self
             .change_or_put::<PassRow, _>(&pass_row(pass), None, |row| {
-                Ok(match row {
-                    Some(_) => Change::Keep(()),
-                    None => {
-                        let row = PassRow { rates_set_at, ..begin.row(chunks, now) };
-                        Change::Write(row, ())
-                    }
-                })
+                if row.is_some() {
+                    return Ok(Change::Keep(()));
+                }
+                let row = PassRow { rates_set_at, ..begin.row(chunks, now) };
+                Ok(Change::Write(row, ()))
             })
             .await?;
         Ok(row)
