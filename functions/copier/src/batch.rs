@@ -120,7 +120,7 @@ pub(crate) async fn copy_batch(
     if let Some(trouble) = &outcomes.stop {
         session.stop_pass(task.pass(), trouble).await?;
     } else if claimed.row.is_out_of_patience() && !session.is_closed() {
-        outcomes.lose_patience(|index| session.reading.partial(index).is_some());
+        outcomes.lose_patience(|index| session.reading.gets_on(index));
     }
     record(session, &work, &claimed, outcomes).await
 }

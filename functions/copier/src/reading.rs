@@ -26,6 +26,8 @@ pub(crate) struct Reading(Mutex<BTreeMap<u32, SoFar>>);
 struct SoFar {
     etag: ETag,
     streamed: Streamed,
+    /// Bytes that earlier claims had read, of whatever state: to read as many of another is no progress.
+    had: u64,
     /// Whether this invocation has read some of it.
     has_moved: bool,
 }
@@ -39,7 +41,8 @@ impl Reading {
                 continue;
             };
             let streamed = Streamed { bytes: result.bytes, crc64_ecma, crc64_nvme: None };
-            known.insert(result.index, SoFar { etag, streamed, has_moved: false });
+            let so_far = SoFar { etag, streamed, had: result.bytes, has_moved: false };
+            known.insert(result.index, so_far);
         }
     }
 
@@ -57,14 +60,22 @@ impl Reading {
         })
     }
 
+    /// Whether more is read now than ever before. One that changes again and again begins anew as often.
+    pub(crate) fn gets_on(&self, index: u32) -> bool {
+        self.known()
+            .get(&index)
+            .is_some_and(|so_far| so_far.has_moved && so_far.streamed.bytes > so_far.had)
+    }
+
     fn of(&self, index: u32, etag: &ETag) -> Streamed {
         let known = self.known().get(&index).filter(|so_far| so_far.etag == *etag).cloned();
         known.map_or_else(|| fold([]), |so_far| so_far.streamed)
     }
 
     fn note(&self, index: u32, etag: &ETag, streamed: Streamed) {
-        let so_far = SoFar { etag: etag.clone(), streamed, has_moved: true };
-        self.known().insert(index, so_far);
+        let mut known = self.known();
+        let had = known.get(&index).map_or(0, |so_far| so_far.had);
+        known.insert(index, SoFar { etag: etag.clone(), streamed, had, has_moved: true });
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<u32, SoFar>> {

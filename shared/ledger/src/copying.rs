@@ -38,6 +38,14 @@ pub struct ClaimedTask {
     pub pass: PassRow,
 }
 
+impl ClaimedTask {
+    /// Whether a result says that more of an object is read than ever before, whatever state it had.
+    fn gets_on(&self, result: &ObjectResult) -> bool {
+        let earlier = self.read_so_far.iter().find(|earlier| earlier.index == result.index);
+        result.outcome.is_none() && result.bytes > earlier.map_or(0, |earlier| earlier.bytes)
+    }
+}
+
 /// What came of trying to take a batch.
 #[derive(Clone, Debug)]
 pub enum TaskClaim {
@@ -170,7 +178,7 @@ impl Ledger {
         let ended = results.iter().filter(|result| result.outcome.is_some()).count();
         if ended < claimed.rest.len() {
             let due = self.now().plus(retry_after);
-            let goes_on = restoring > 0 || ended < results.len();
+            let goes_on = restoring > 0 || results.iter().any(|result| claimed.gets_on(result));
             self.change(&task_row(task), |row: &TaskRow| {
                 if goes_on {
                     row.hand_back_under_way(hold, &sum, due, restoring)
@@ -226,7 +234,10 @@ impl Ledger {
                 let ended = results.into_iter().filter(|result| result.outcome.is_some());
                 ended.map(|result| result.index).collect()
             }
-            Err(LedgerError::List(_) | LedgerError::Missing(_)) => HashSet::new(),
+            // What a newer copier recorded is not guessed at: it waits for one.
+            Err(LedgerError::List(ListError::Damaged(_)) | LedgerError::Missing(_)) => {
+                HashSet::new()
+            }
             Err(error) => return Err(error),
         };
         let left = usize::try_from(row.objects - row.sum.objects()).unwrap_or(usize::MAX);

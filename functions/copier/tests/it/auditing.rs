@@ -7,8 +7,10 @@ use ossferry_core::error::ErrorKind;
 use ossferry_core::object::Digests;
 use ossferry_core::outcome::Outcome;
 use ossferry_core::proof::Grade;
+use ossferry_ledger::Handled;
 use ossferry_ledger::lists::{Action, Audited, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::TaskState;
+use tokio::time::sleep_until;
 
 use crate::bench::{Bench, created, planned, replacing};
 use crate::scripted_source::{Opens, SourceObject};
@@ -163,6 +165,27 @@ async fn an_object_that_changed_while_it_was_read_is_read_from_its_beginning() {
     bench.drain().await;
     let last = bench.results(&task).await.pop().unwrap();
     assert_eq!(last.outcome, Some(Outcome::Equal), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_changes_before_it_was_ever_read_is_given_up_by_name() {
+    let bench = Bench::with(|job| job.limits.part_bytes = 1_000, None).await;
+    let old = bench.source.put_with("a", vec![0; 9_500].into(), Digests::default());
+    bench.source.always("a", Opens::Slowly(Duration::from_secs(30)));
+    let object = replacing("a", &old, &bench.target.write("to/a", vec![9; 9_500]));
+    let object = PlannedObject { action: Action::Audit(Audited::Bytes), ..object };
+    let task = bench.plan_batch(vec![object]).await;
+    for change in 1..40 {
+        let Some((at, message)) = bench.copiers.take_first() else { break };
+        sleep_until(at).await;
+        bench.source.put_with("a", vec![change; 9_500].into(), Digests::default());
+        if let Handled::Later(wait) = bench.handle(&message).await {
+            bench.copiers.put(message.to_text(), wait);
+        }
+    }
+    let last = bench.results(&task).await.pop().unwrap();
+    assert_eq!(last.outcome, Some(Outcome::Failed), "{last:?}");
+    assert_eq!(bench.task(&task).await.state, TaskState::Done);
 }
 
 #[tokio::test(start_paused = true)]
