@@ -295,6 +295,32 @@ fn check_rates(tested: &mut BTreeSet<String>) {
     check_row(tested, "pass-rated", &with_limits);
 }
 
+fn check_cutover(tested: &mut BTreeSet<String>) {
+    let cutover = CutoverRow {
+        scope_hash: "s1".to_owned(),
+        began: Timestamp(2),
+        delta_max: 100,
+        mirror: MirrorWish::Wanted,
+        caught_up: Some("p1".into()),
+        switched_until: Some(Timestamp(5)),
+        drained: Some("p2".into()),
+        audited: Some("p3".into()),
+        ended: Some(Timestamp(9)),
+        ledger_digest: Some("00ff".to_owned()),
+    };
+    check_row(tested, "cutover", &cutover);
+    let mirror = MirrorRow {
+        state: MirrorState::On,
+        bucket: "moved".to_owned(),
+        rule_number: 8,
+        url: "https://origin/".to_owned(),
+        before: Some("<WebsiteConfiguration/>".to_owned()),
+        written: Some("00ff".to_owned()),
+        at: Timestamp(4),
+    };
+    check_row(tested, "mirror", &mirror);
+}
+
 #[test]
 fn every_row_of_every_version_is_read() {
     let mut tested = BTreeSet::new();
@@ -327,29 +353,7 @@ fn every_row_of_every_version_is_read() {
         note: Some("skipped: q is running".to_owned()),
     };
     check_row(tested, "pass-index", &index);
-    let cutover = CutoverRow {
-        scope_hash: "s1".to_owned(),
-        began: Timestamp(2),
-        delta_max: 100,
-        mirror: MirrorWish::Wanted,
-        caught_up: Some("p1".into()),
-        switched_until: Some(Timestamp(5)),
-        drained: Some("p2".into()),
-        audited: Some("p3".into()),
-        ended: Some(Timestamp(9)),
-        ledger_digest: Some("00ff".to_owned()),
-    };
-    check_row(tested, "cutover", &cutover);
-    let mirror = MirrorRow {
-        state: MirrorState::On,
-        bucket: "moved".to_owned(),
-        rule_number: 8,
-        url: "https://origin/".to_owned(),
-        before: Some("<WebsiteConfiguration/>".to_owned()),
-        written: Some("00ff".to_owned()),
-        at: Timestamp(4),
-    };
-    check_row(tested, "mirror", &mirror);
+    check_cutover(tested);
     check_row(tested, "pass", &pass_row());
     let mut audited = sum();
     audited.count(Outcome::Equal, 9, Some(Grade::C));

@@ -72,7 +72,7 @@ pub(crate) async fn copy_range(
         }
         RangeClaim::Poison(upload) => end_poisoned(copier, session, task, &upload).await,
         RangeClaim::Done(upload) => finish_upload(copier, session, task, *upload).await,
-        RangeClaim::Mine(claimed) => move_range(copier, session, &claimed).await,
+        RangeClaim::Mine(claimed) => Box::pin(move_range(copier, session, &claimed)).await,
     }
 }
 

@@ -46,7 +46,9 @@ impl Walk {
 
     pub(crate) async fn walk_only_at_target(&mut self) -> Result<Ended, Halt> {
         let plan = self.judge.plan.clone();
-        let mut last = self.row.cursor.as_ref().and_then(|cursor| plan.job.target_key(cursor));
+        // The empty key stands for none: what is called as the prefix is a key of the target too.
+        let cursor = self.row.cursor.as_ref().filter(|cursor| **cursor != Key::default());
+        let mut last = cursor.and_then(|cursor| plan.job.target_key(cursor));
         let start = last.clone().map_or(ListStart::Beginning, ListStart::After);
         let keys_max = self.judge.target.profile().page_keys_max;
         let request = ListRequest { prefix: plan.job.target.prefix.clone(), start, keys_max };
