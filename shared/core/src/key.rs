@@ -98,6 +98,8 @@ impl Key {
             let escape = (bytes[at] == b'%')
                 .then(|| text.get(at + 1..at + 3))
                 .flatten()
+                // A sign would be read as part of a number.
+                .filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
                 .and_then(|hex| u8::from_str_radix(hex, 16).ok());
             if let Some(byte) = escape {
                 out.push(byte);
@@ -208,6 +210,14 @@ mod tests {
             prop_assert!(below < key);
             prop_assert!(below.as_str().is_some());
         }
+    }
+
+    #[test]
+    fn a_percent_sign_without_two_hex_digits_stands_for_itself() {
+        for text in ["100%", "%+f", "%-1", "%g0", "%é"] {
+            assert_eq!(Key::from_text(text), Key::from(text));
+        }
+        assert_eq!(Key::from_text("%ff%41"), Key::new(vec![0xff, b'A']));
     }
 
     #[test]
