@@ -1,7 +1,7 @@
 //! Fidelity: what becomes of each property of an object when it is copied, by the kind of its source;
 //! and, of each copy, how it departs from its source.
 //!
-//! What holds of every object of a job is told by [`answers`] and counted nowhere. What differs from object
+//! What holds of every object of a job is told by [`answers()`] and counted nowhere. What differs from object
 //! to object stands in its result as [`Departures`], and is summed as outcomes are.
 
 mod answers;
