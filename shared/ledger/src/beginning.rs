@@ -101,7 +101,7 @@ impl Ledger {
             self.index_skipped(&pass, begin, &running).await?;
             return Ok(Begun::Skipped { running });
         }
-        self.note_rates_set_meanwhile(&pass, &row).await?;
+        let row = self.with_set_rates(&pass, row).await?;
         self.index_pass(&pass, &row).await?;
         let root = pass.slice(SliceId::root());
         let slice: SliceRow = self.expect(&slice_row(&root)).await?;
@@ -111,14 +111,16 @@ impl Ledger {
         Ok(Begun::Running(row))
     }
 
-    /// Whoever sets rates writes them, and then looks which pass runs: so the pass looks for them again
-    /// once it does, and one of the two sees the other.
-    async fn note_rates_set_meanwhile(&self, pass: &PassRef, row: &PassRow) -> Result<()> {
-        let set = self.set_rates(&pass.job).await?.map(|set| set.at);
-        if let Some(at) = set.filter(|_| row.rates_set_at < set) {
-            self.step::<PassRow, _>(&pass_row(pass), |row| row.note_set_rates(at)).await?;
+    /// The pass's row, which says whether rates are set. Whoever sets them writes them and then looks which
+    /// pass runs: so a pass looks for them once it does, and one of the two sees the other.
+    async fn with_set_rates(&self, pass: &PassRef, row: PassRow) -> Result<PassRow> {
+        match self.set_rates(&pass.job).await? {
+            Some(set) if row.rates_set_at < Some(set.at) => {
+                let id = pass_row(pass);
+                Ok(self.step::<PassRow, _>(&id, |row| row.note_set_rates(set.at)).await?.0)
+            }
+            _ => Ok(row),
         }
-        Ok(())
     }
 
     /// Makes the pass the one that runs, unless another does. T2 is declared only while none runs: so
@@ -168,15 +170,13 @@ impl Ledger {
             })
         })
         .await?;
-        let rates_set_at = self.set_rates(&pass.job).await?.map(|set| set.at);
         let now = self.now();
         let (row, ()) = self
             .change_or_put::<PassRow, _>(&pass_row(pass), None, |row| {
-                if row.is_some() {
-                    return Ok(Change::Keep(()));
-                }
-                let row = PassRow { rates_set_at, ..begin.row(chunks, now) };
-                Ok(Change::Write(row, ()))
+                Ok(match row {
+                    Some(_) => Change::Keep(()),
+                    None => Change::Write(begin.row(chunks, now), ()),
+                })
             })
             .await?;
         Ok(row)
