@@ -108,21 +108,32 @@ pub(crate) async fn copy_batch(
         TaskClaim::Leased(until) => return Ok(session.later(until)),
         TaskClaim::Mine(claimed) => claimed,
     };
+    match copy_claimed(copier, session, &claimed).await {
+        Err(error) => Err(session.ledger.let_go(task, &claimed.hold, error).await),
+        handled => handled,
+    }
+}
+
+async fn copy_claimed(
+    copier: &Copier,
+    session: &Session,
+    claimed: &ClaimedTask,
+) -> Result<Handled, CopyError> {
     let work = copier.work_of(claimed.pass.clone())?;
     let mut outcomes = Outcomes::default();
     session.reading.go_on(&claimed.read_so_far);
-    let due = sort_out(&claimed, &mut outcomes.results);
+    let due = sort_out(claimed, &mut outcomes.results);
     if claimed.row.is_careful() {
-        copy_carefully(session, &work, &claimed, &due, &mut outcomes).await?;
+        copy_carefully(session, &work, claimed, &due, &mut outcomes).await?;
     } else {
-        copy_side_by_side(session, &work, &claimed, &due, &mut outcomes).await;
+        copy_side_by_side(session, &work, claimed, &due, &mut outcomes).await;
     }
     if let Some(trouble) = &outcomes.stop {
-        session.stop_pass(task.pass(), trouble).await?;
+        session.stop_pass(claimed.task.pass(), trouble).await?;
     } else if claimed.row.is_out_of_patience() && !session.is_closed() {
         outcomes.lose_patience(|index| session.reading.gets_on(index));
     }
-    record(session, &work, &claimed, outcomes).await
+    record(session, &work, claimed, outcomes).await
 }
 
 /// Splits what is left into what needs no request, and what is to be copied, in the order of the plan.

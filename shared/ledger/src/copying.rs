@@ -101,18 +101,32 @@ impl Ledger {
             Taken::Mine => {}
         }
         let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
+        match self.read_claimed(task, row, &hold, pass).await {
+            Err(error) => Err(self.let_go(task, &hold, error).await),
+            claim => claim,
+        }
+    }
+
+    /// Reads what is left of a batch that this hold has.
+    async fn read_claimed(
+        &self,
+        task: &TaskRef,
+        row: TaskRow,
+        hold: &Hold,
+        pass: PassRow,
+    ) -> Result<TaskClaim> {
         if row.is_given_up() {
             // Whatever it is that they die of comes later than this.
             let deaths = row.unnoted_deaths;
             let reason = format!("{deaths} workers died before they began any object of its task");
-            self.fail_task(task, &hold, &row, &reason).await?;
+            self.fail_task(task, hold, &row, &reason).await?;
             return Ok(TaskClaim::Over);
         }
         let objects = match self.objects(task, &row).await {
             Ok(objects) => objects,
             // A list of a newer version waits for a newer copier; a damaged one never gets better.
             Err(LedgerError::List(ListError::Damaged(_)) | LedgerError::Inconsistent(_)) => {
-                self.fail_task(task, &hold, &row, "the task's object list is damaged").await?;
+                self.fail_task(task, hold, &row, "the task's object list is damaged").await?;
                 return Ok(TaskClaim::Over);
             }
             Err(error) => return Err(error),
@@ -128,9 +142,20 @@ impl Ledger {
             partial.into_iter().map(|result| (result.index, result)).collect();
         let is_left = |result: &ObjectResult| !finished.contains(&result.index);
         let read_so_far = partial.into_values().filter(is_left).collect();
-        let task = task.clone();
+        let (task, hold) = (task.clone(), hold.clone());
         let claimed = ClaimedTask { task, row, hold, objects, rest, read_so_far, pass };
         Ok(TaskClaim::Mine(Box::new(claimed)))
+    }
+
+    /// Lets go of a batch whose holder met this error, so that the next claim takes nobody for dead. Where
+    /// that is not written either, the lease ends by itself.
+    pub async fn let_go<E: std::fmt::Display>(&self, task: &TaskRef, hold: &Hold, error: E) -> E {
+        match self.change(&task_row(task), |row: &TaskRow| row.let_go(hold)).await {
+            Ok(_) => tracing::warn!(%task, %error, "copy batch: let go of"),
+            Err(LedgerError::LeaseLost(_)) => {}
+            Err(refusal) => tracing::warn!(%task, %error, %refusal, "copy batch: not let go of"),
+        }
+        error
     }
 
     /// The objects of a task.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ossferry_conformance::memory::MemoryTable;
-use ossferry_copier::{Copier, CopierOptions, CopierParts};
+use ossferry_copier::{Copier, CopierOptions, CopierParts, CopyError};
 use ossferry_core::fidelity::Departures;
 use ossferry_core::job::Job;
 use ossferry_core::meter::Requests;
@@ -173,10 +173,22 @@ impl Bench {
 
     /// Runs on a task of its own, which holds that the work may move between threads.
     pub(crate) async fn handle_as(&self, message: &Message, invocation: &Invocation) -> Handled {
+        self.try_handle_as(message, invocation).await.unwrap()
+    }
+
+    /// For a message that may be left to be delivered again.
+    pub(crate) async fn try_handle(&self, message: &Message) -> Result<Handled, CopyError> {
+        self.try_handle_as(message, &self.invocation("copier")).await
+    }
+
+    async fn try_handle_as(
+        &self,
+        message: &Message,
+        invocation: &Invocation,
+    ) -> Result<Handled, CopyError> {
         let (copier, message) = (Arc::clone(&self.copier), message.clone());
         let invocation = invocation.clone();
-        let handled = tokio::spawn(async move { copier.handle(&message, &invocation).await });
-        handled.await.unwrap().unwrap()
+        tokio::spawn(async move { copier.handle(&message, &invocation).await }).await.unwrap()
     }
 
     /// Hands messages out, each when it is due, until none is left.

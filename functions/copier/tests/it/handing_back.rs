@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use ossferry_core::error::ErrorKind;
 use ossferry_core::meter::Requests;
 use ossferry_core::outcome::Outcome;
+use ossferry_core::ports::{Condition, Row, Table};
+use ossferry_ledger::ids::result_row;
 use ossferry_ledger::lease::Claimant;
 use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::rows::{PassState, TaskState};
@@ -227,6 +230,44 @@ async fn a_batch_whose_workers_die_before_any_object_fails_by_name_and_what_was_
     let want = want.map(|(key, outcome, why)| (key.to_owned(), outcome, why.to_owned()));
     assert!(outcomes.eq(want));
     assert_eq!(bench.status().await.row.state, PassState::Finished);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copier_that_cannot_read_what_a_newer_one_recorded_leaves_it_and_counts_as_no_death() {
+    let bench = Bench::new().await;
+    let objects = ["a", "b"].map(|key| planned(key, &bench.source.put(key, "text"))).into();
+    let task = bench.plan_batch(objects).await;
+    let (_, message) = bench.copiers.take_first().unwrap();
+    let claim = bench.ledger.take_task(&task, &dying(&bench, 0)).await.unwrap();
+    let TaskClaim::Mine(claimed) = claim else { panic!("{claim:?}") };
+    let first = [ObjectResult::plain(0, Outcome::Gone, "deleted")];
+    let requests = Requests::default();
+    bench.ledger.record_task(&claimed, &first, requests, Duration::ZERO, 1).await.unwrap();
+    let id = result_row(&task, claimed.hold.fence);
+    let recorded = bench.table.get(&id.partition, &id.sort).await.unwrap().unwrap();
+    let newer = zstd::encode_all(&b"[99,[]]"[..], 1).unwrap();
+    write_blob(&bench, &recorded, newer.into()).await;
+    let before = bench.task(&task).await;
+
+    for _ in 0..10 {
+        let refused = bench.try_handle(&message).await.unwrap_err();
+        assert!(refused.to_string().contains("99"), "{refused}");
+        let row = bench.task(&task).await;
+        assert_eq!((row.state, row.unnoted_deaths), (TaskState::Planned, 0));
+        assert_eq!((&row.sum, row.fruitless), (&before.sum, before.fruitless));
+    }
+    write_blob(&bench, &recorded, recorded.blob.clone().unwrap()).await;
+    bench.drain().await;
+    let row = bench.task(&task).await;
+    assert_eq!((row.state, row.sum.of(Outcome::Copied)), (TaskState::Done, 1));
+}
+
+/// Writes a row over what stands there.
+async fn write_blob(bench: &Bench, row: &Row, blob: Bytes) {
+    let stands = bench.table.get(&row.partition, &row.sort).await.unwrap().unwrap();
+    let revision = stands.revision;
+    let row = Row { revision: revision + 1, blob: Some(blob), ..row.clone() };
+    bench.table.put(&row, Condition::Revision(revision)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -141,7 +141,7 @@ impl TaskRow {
                 row.deaths.push(index);
                 row.unnoted_deaths = 0;
             }
-            // Whoever lives hands it back, and then it is planned.
+            // Whoever lives hands it back or lets go of it, and then it is planned.
             None => row.unnoted_deaths += u64::from(self.state == TaskState::Copying),
         }
         row.state = TaskState::Copying;
@@ -217,6 +217,19 @@ impl TaskRow {
         row.fruitless = if sum.objects() == 0 { self.fruitless + 1 } else { 0 };
         row.restoring = 0;
         row.lease = self.lease.released_until(due);
+        Ok(Change::Write(row, ()))
+    }
+
+    /// Lets go of a batch that its holder could not work on, though it lives: what it claimed is as it was
+    /// before, and the claim counts as nobody's death.
+    pub fn let_go(&self, hold: &Hold) -> Result<Change<Self, ()>, LeaseLost> {
+        self.lease.check(hold)?;
+        let row = Self {
+            state: TaskState::Planned,
+            in_work: None,
+            lease: self.lease.released(),
+            ..self.clone()
+        };
         Ok(Change::Write(row, ()))
     }
 
