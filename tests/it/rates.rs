@@ -2,6 +2,7 @@
 //! clock that moves only when everything waits.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -150,7 +151,10 @@ impl Fleet {
 
     /// By a way to the same table that is slow for itself.
     fn ledger_by(&self, table: Arc<SlowTable>) -> Ledger {
-        let clock = clock(self.begun);
+        self.ledger_of(table, clock(self.begun))
+    }
+
+    fn ledger_of(&self, table: Arc<SlowTable>, clock: Clock) -> Ledger {
         let post = Arc::new(Post::new(Arc::clone(&clock)));
         Ledger::new(table, Arc::clone(&post) as _, post, clock, Arc::new(|_| false))
     }
@@ -401,6 +405,33 @@ fn a_share_ends_on_time_however_long_the_table_takes_to_renew_it() {
         };
         tokio::join!(keepers[0].around(sleep(Duration::from_mins(5))), keepers[1].around(watch));
         assert!(share(&keepers[1]) > Some(400_000), "it went to the other");
+    });
+}
+
+#[test]
+fn a_share_ends_on_time_and_is_leased_anew_where_the_workers_clock_is_put_back() {
+    seeds::under(1, async {
+        let fleet = Fleet::new(0);
+        let back = Arc::new(AtomicI64::new(0));
+        let put_back: Clock = {
+            let (clock, back) = (clock(fleet.begun), Arc::clone(&back));
+            Arc::new(move || Timestamp(clock().0 - back.load(Ordering::Relaxed)))
+        };
+        let ledgers = [fleet.ledger_of(Arc::clone(&fleet.table), put_back), fleet.ledger()];
+        let job = job("bytes_per_second = 1000");
+        let keepers = ledgers.map(|ledger| keeper(&ledger, &job));
+        let share = |keeper: &RateKeeper| keeper.held().and_then(|held| held.shares[KIND]);
+        keepers[0].around(sleep(Duration::from_secs(20))).await;
+        assert!(share(&keepers[0]) > Some(900_000), "alone it has nearly everything");
+        back.store(600_000, Ordering::Relaxed);
+        // Nobody drives the first one, whose lease ends by the other's clock.
+        keepers[1].around(sleep(Duration::from_mins(2))).await;
+        let waking = keepers[0].around(async { share(&keepers[0]).unwrap() });
+        assert_eq!(waking.await, 0, "by its own clock it has its lease for minutes");
+        let (first, second) = (Duration::from_mins(1), Duration::from_mins(1));
+        tokio::join!(keepers[0].around(sleep(first)), keepers[1].around(sleep(second)));
+        let shares = [share(&keepers[0]).unwrap(), share(&keepers[1]).unwrap()];
+        assert!(shares[0] + shares[1] <= 1_000_000, "{shares:?}");
     });
 }
 

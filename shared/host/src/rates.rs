@@ -11,12 +11,13 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use ossferry_core::job::Job;
 use ossferry_core::rates::{Admission, Calendar};
-use ossferry_core::time::Timestamp;
 use ossferry_ends::Paces;
 use ossferry_ledger::ids::JobName;
 use ossferry_ledger::messages::Message;
-use ossferry_ledger::{Handled, Handler, HandlerError, Held, Invocation, Ledger, ShareHolder};
-use tokio::time::{sleep, timeout};
+use ossferry_ledger::{
+    Handled, Handler, HandlerError, Held, Invocation, Ledger, Moment, ShareHolder,
+};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The clock is looked at so often between two renewals: a lease may end, or a window begin.
 const LOOK: Duration = Duration::from_secs(1);
@@ -43,8 +44,8 @@ pub struct RateKeeper {
 
 struct Turn {
     holder: ShareHolder,
-    renewed_at: Timestamp,
-    due_at: Timestamp,
+    renewed_at: Instant,
+    due_at: Moment,
 }
 
 impl RateKeeper {
@@ -53,13 +54,13 @@ impl RateKeeper {
         let calendar: Calendar = job.limits.calendar();
         let (is_limited, name) = (!calendar.is_empty(), JobName(job.name.clone()));
         let holder = ShareHolder::new(ledger.clone(), name, owner, calendar);
-        let never = Timestamp(0);
+        let (renewed_at, due_at) = (Instant::now(), ledger.moment_after(Duration::ZERO));
         Self {
             is_limited,
             ledger: ledger.clone(),
             paces,
             admission: Admission::default(),
-            turn: tokio::sync::Mutex::new(Turn { holder, renewed_at: never, due_at: never }),
+            turn: tokio::sync::Mutex::new(Turn { holder, renewed_at, due_at }),
             has_looked: AtomicBool::new(false),
             held: Mutex::new(None),
         }
@@ -107,7 +108,7 @@ impl RateKeeper {
                 sleep(LOOK).await;
                 continue;
             }
-            let wait = turn.due_at.since(self.ledger.now());
+            let wait = self.ledger.until(turn.due_at);
             sleep(wait.clamp(Duration::from_millis(1), LOOK)).await;
             self.look(&mut turn).await;
         }
@@ -115,18 +116,18 @@ impl RateKeeper {
 
     async fn look(&self, turn: &mut Turn) {
         self.apply(&turn.holder.held());
-        if self.ledger.now() >= turn.due_at {
+        if self.ledger.until(turn.due_at).is_zero() {
             self.renew(turn).await;
             self.has_looked.store(true, Ordering::Relaxed);
         }
     }
 
     async fn renew(&self, turn: &mut Turn) {
-        let now = self.ledger.now();
-        let demands = self.paces.take_demands(now.since(turn.renewed_at));
+        let now = Instant::now();
+        let demands = self.paces.take_demands(now.saturating_duration_since(turn.renewed_at));
         turn.renewed_at = now;
         // Dropped half-way it is tried again by whoever comes next.
-        turn.due_at = now.plus(TRY_AGAIN);
+        turn.due_at = self.ledger.moment_after(TRY_AGAIN);
         let apply = |held: &Held| self.apply(held);
         let usable = turn.holder.usable_for();
         let renewal = turn.holder.renew(demands, &apply);
@@ -134,7 +135,7 @@ impl RateKeeper {
         let renewed =
             if usable.is_zero() { Ok(renewal.await) } else { timeout(usable, renewal).await };
         match renewed {
-            Ok(Ok(due)) => turn.due_at = self.ledger.now().plus(due),
+            Ok(Ok(due)) => turn.due_at = self.ledger.moment_after(due),
             Ok(Err(error)) => tracing::warn!(%error, "lease a share of the job's rates"),
             Err(_) => tracing::warn!("a share of the job's rates was not leased anew in time"),
         }

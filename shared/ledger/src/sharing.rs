@@ -19,6 +19,7 @@ use crate::codec::decode;
 use crate::ids::{JobName, PassRef, job_partition, pass_row, rate_row, rates_row};
 use crate::lease::Change;
 use crate::ledger::{Ledger, LedgerError, Result};
+use crate::moment::Moment;
 use crate::rows::{PassRow, RateRow, RatesRow};
 
 /// Between two renewals of a few workers. What is set or becomes free is noticed so soon.
@@ -72,7 +73,7 @@ pub struct ShareHolder {
     number: Option<u32>,
     /// What the row that stands allows at least.
     used: EachKind<u64>,
-    usable_until: Timestamp,
+    usable_until: Moment,
     set: Option<RatesRow>,
     /// That `used` is a part of.
     caps: EachKind<Option<u64>>,
@@ -131,6 +132,7 @@ impl Ledger {
 impl ShareHolder {
     /// Of a worker that has nothing yet.
     pub fn new(ledger: Ledger, job: JobName, owner: String, calendar: Calendar) -> Self {
+        let usable_until = ledger.moment_after(Duration::ZERO);
         Self {
             ledger,
             job,
@@ -138,7 +140,7 @@ impl ShareHolder {
             calendar,
             number: None,
             used: [0; KINDS],
-            usable_until: Timestamp(0),
+            usable_until,
             set: None,
             caps: [None; KINDS],
             renewals: 0,
@@ -151,9 +153,10 @@ impl ShareHolder {
         let defined = self.calendar.in_force(now);
         let in_force = self.set.as_ref().map_or(defined, |set| set.over(defined));
         let caps = caps(&in_force);
+        let is_usable = self.is_usable();
         for (kind, cap) in caps.iter().enumerate() {
             self.used[kind] = match (self.caps[kind], cap) {
-                _ if now >= self.usable_until => 0,
+                _ if !is_usable => 0,
                 // A cap that falls is kept at once, in the proportions that stand.
                 (Some(old), Some(cap)) if *cap < old => part_of(self.used[kind], *cap, old),
                 (Some(_), Some(_)) => self.used[kind],
@@ -167,7 +170,11 @@ impl ShareHolder {
 
     /// How long what is held may be used without another renewal.
     pub fn usable_for(&self) -> Duration {
-        self.usable_until.since(self.ledger.now())
+        self.ledger.until(self.usable_until)
+    }
+
+    fn is_usable(&self) -> bool {
+        !self.usable_for().is_zero()
     }
 
     /// Leases a share of each rate anew, for a worker that could use `demand` of it, and answers when
@@ -209,7 +216,8 @@ impl ShareHolder {
         let period = period(workers);
         if !self.write(number, portions, period).await? {
             // Its lease had ended, and another has the row.
-            (self.number, self.usable_until) = (None, Timestamp(0));
+            self.number = None;
+            self.usable_until = self.ledger.moment_after(Duration::ZERO);
             apply(&self.held());
             return Ok(LOOK_AGAIN);
         }
@@ -265,21 +273,19 @@ impl ShareHolder {
         portions: EachKind<Option<Portion>>,
         period: Duration,
     ) -> Result<bool> {
-        let now = self.ledger.now();
-        let until = now.plus(period * PERIODS_IN_LEASE + CLOCK_MARGIN);
-        let row = RateRow { owner: self.owner.clone(), until, portions };
+        let until = self.ledger.moment_after(period * PERIODS_IN_LEASE + CLOCK_MARGIN);
+        let row = RateRow { owner: self.owner.clone(), until: until.at(), portions };
         let step = |stored: Option<&RateRow>| {
             Ok(row.take(stored, |stored| self.ledger.is_free_rate(stored)))
         };
         let (_, is_ours) =
             self.ledger.change_or_put(&rate_row(&self.job, number), None, step).await?;
-        let now = self.ledger.now();
-        if now >= self.usable_until {
+        if !self.is_usable() {
             // What was had before may be another's by now: it is read again before it is used.
             self.used = [0; KINDS];
         }
-        if is_ours && now < until {
-            self.usable_until = until.minus(CLOCK_MARGIN);
+        if is_ours && !self.ledger.until(until).is_zero() {
+            self.usable_until = until.earlier(CLOCK_MARGIN);
         }
         Ok(is_ours)
     }
