@@ -53,8 +53,10 @@ impl TokenBucket {
     /// How long to wait at least before going on; `None` where nothing is owed any more.
     pub(crate) fn wait(&mut self, owed: Owed, now: Instant) -> Option<Duration> {
         self.fill(now);
-        let missing = owed.0 - self.granted;
-        if missing <= f64::EPSILON * owed.0 {
+        // Where a rate went away and came back, what was owed to the bucket before is no debt to this one.
+        let owed = owed.0.min(self.taken);
+        let missing = owed - self.granted;
+        if missing <= f64::EPSILON * owed {
             return None;
         }
         let wait = Duration::try_from_secs_f64(missing / self.per_second).unwrap_or(LOOK_AGAIN);
@@ -96,6 +98,17 @@ mod tests {
         let later = start + Duration::from_mins(1);
         let third = bucket.take(6.0, later);
         assert_eq!(bucket.wait(third, later), Some(100 * MILLI), "no more than the burst");
+    }
+
+    #[test]
+    fn what_was_owed_to_a_bucket_that_is_gone_is_not_waited_for_at_the_next() {
+        let start = Instant::now();
+        let mut before = TokenBucket::new(10.0, 0.0, start);
+        let owed = before.take(1e9, start);
+        let mut bucket = TokenBucket::new(10.0, 0.0, start);
+        assert_eq!(bucket.wait(owed, start), None);
+        bucket.take(1.0, start);
+        assert_eq!(bucket.wait(owed, start), Some(100 * MILLI), "with what others took since");
     }
 
     #[test]
