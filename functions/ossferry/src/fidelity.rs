@@ -46,7 +46,11 @@ pub(crate) async fn print(
 pub(crate) fn extra_requests(job: &Job) -> Vec<&'static str> {
     let mut told = Vec::new();
     if job.policy.tags {
-        told.push("tags = \"copy\": one request more at the source for each object that has tags");
+        told.push(if job.source.counts_tags() {
+            "tags = \"copy\": one request more at the source for each object that has tags"
+        } else {
+            "tags = \"copy\": one request more at the source for each object: its answers may count no tags"
+        });
     }
     if job.policy.acl {
         told.push("acl = \"copy\": one request more at the source for each object");

@@ -63,8 +63,8 @@ impl CannedAcl {
     }
 }
 
-/// Asks the source for what the job wants along with an object: its tags where the answer says that it has
-/// some, and its ACL. No request where neither is wanted.
+/// Asks the source for what the job wants along with an object: its tags, unless the answer says that it has
+/// none, and its ACL. No request where neither is wanted.
 ///
 /// Neither is pinned. Where the object is written over meanwhile they may be those of its next state; the pass
 /// that copies that state puts it right.
@@ -74,8 +74,8 @@ pub async fn read_along(
     key: &Key,
     info: &ObjectInfo,
 ) -> Result<Along, PortError> {
-    let has_tags = job.policy.tags && info.beyond.has(Property::Tags);
-    let tags = if has_tags { source.tags(key).await? } else { Vec::new() };
+    let may_have_tags = info.beyond.has(Property::Tags) || !job.source.counts_tags();
+    let tags = if job.policy.tags && may_have_tags { source.tags(key).await? } else { Vec::new() };
     let acl = if job.policy.acl { Some(source.acl(key).await?) } else { None };
     Ok(Along { tags, acl })
 }

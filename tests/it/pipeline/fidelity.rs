@@ -121,7 +121,9 @@ async fn tags_of_a_real_s3_server_arrive() {
         // The server takes the ACL's header, and keeps none of an object.
         assert_eq!(along.acl, Some(SourceAcl::Canned(CannedAcl::Private)), "{name}");
     }
-    assert_eq!(count(&carried.requests.source, "GetObjectAcl"), 3, "{carried:?}");
+    for operation in ["GetObjectTagging", "GetObjectAcl"] {
+        assert_eq!(count(&carried.requests.source, operation), 3, "{operation}: {carried:?}");
+    }
     let private = Some(SourceAcl::Canned(CannedAcl::Private));
     assert_eq!(oss.target().along(&plain).await, Along { tags: vec![], acl: private });
 }

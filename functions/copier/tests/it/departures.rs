@@ -3,6 +3,7 @@
 use ossferry_core::along::Tag;
 use ossferry_core::error::ErrorKind;
 use ossferry_core::fidelity::{Properties, Property};
+use ossferry_core::job::{Job, SourceSpec, StoreKind};
 use ossferry_core::outcome::Outcome;
 use ossferry_ledger::rows::TaskState;
 
@@ -51,6 +52,24 @@ async fn tags_are_asked_for_again_after_trouble_and_written_with_the_object() {
     assert_eq!(row.sum.of(Outcome::Copied), 2);
     assert!(row.sum.departures.is_none());
     assert_eq!(row.sum.requests.source["GetObjectTagging"], 2, "one more for the trouble");
+    let tags = |key: &str| bench.target.object(key).unwrap().options.tags;
+    assert_eq!((tags("to/tagged"), tags("to/plain")), (team(), vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_arrive_from_a_store_that_does_not_count_them_in_its_answers() {
+    let s3_like = |job: &mut Job| {
+        let SourceSpec::Bucket(bucket) = &mut job.source else { panic!("{:?}", job.source) };
+        bucket.kind = StoreKind::S3Compatible;
+        job.policy.tags = true;
+    };
+    let bench = Bench::with(s3_like, None).await;
+    let objects = ["tagged", "plain"].map(|key| planned(key, &bench.source.put(key, key)));
+    bench.source.tag("tagged", &team());
+    bench.source.edit("tagged", |info| info.beyond = Properties::default());
+    let task = bench.plan_batch(objects.into()).await;
+    bench.drain().await;
+    assert_eq!(bench.task(&task).await.sum.requests.source["GetObjectTagging"], 2);
     let tags = |key: &str| bench.target.object(key).unwrap().options.tags;
     assert_eq!((tags("to/tagged"), tags("to/plain")), (team(), vec![]));
 }

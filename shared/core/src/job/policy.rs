@@ -14,7 +14,8 @@ pub struct PolicySpec {
     /// Whether an object whose `ETag` says nothing is marked at the target with what was copied
     /// (`x-oss-meta-ossferry-source`).
     pub provenance: bool,
-    /// Whether an object's tags are copied: one request more at the source for each object that has some.
+    /// Whether an object's tags are copied: one request more at the source for each object that has some, or
+    /// may have.
     #[serde(default, skip_serializing_if = "is_false")]
     pub tags: bool,
     /// Whether an object's canned ACL is copied: one request more at the source for each object.
@@ -43,6 +44,12 @@ impl SourceSpec {
             Self::Azure(_) => true,
             Self::Folder(_) | Self::UrlList(_) => false,
         }
+    }
+
+    /// Whether every answer about an object counts its tags (`x-amz-tagging-count` and its like), so that who
+    /// has none need not be asked. That a store of S3's kind does is not to be counted on.
+    pub fn counts_tags(&self) -> bool {
+        !matches!(self, Self::Bucket(bucket) if bucket.kind == StoreKind::S3Compatible)
     }
 
     /// Whether the ACL of an object can be read there.
