@@ -1,6 +1,7 @@
 //! `check`: a line for each thing that may stand in the way of a job.
 
 mod carried;
+mod fed;
 mod findings;
 mod judged;
 mod probe;
@@ -36,6 +37,7 @@ pub(crate) async fn check(job_file: &Path, machine: &Machine) -> Result<u8, Comm
         findings.warn("both ends", warning);
     }
     carried::told(&job, &mut findings);
+    fed::told(&job, &mut findings);
     let kept = stack::check(&job, job_file, machine, &mut findings).await;
     let machine = &as_operator(&job, machine)?;
     match source_end(&job, &machine.around).await {
