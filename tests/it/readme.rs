@@ -37,13 +37,13 @@ async fn every_command_of_the_readme_does_what_it_says() {
     for command in &commands {
         let words: Vec<&str> = command.split_whitespace().collect();
         match words.as_slice() {
-            // What is built by it in the release profile is built here in that of the tests.
-            ["cargo", "run", "--release", "--locked", "--", "demo", folder] => {
+            // What is built by it in the profile of the command is built here in that of the tests.
+            ["cargo", "run", "--profile", "command", "--locked", "--", "demo", folder] => {
                 let folder = root().join(folder);
                 let demo = ossferry.run(&["demo", folder.to_str().unwrap()]).await.expect(0);
                 assert!(demo.stdout.contains("copied"), "{}", demo.stdout);
             }
-            ["cargo", "build", "--release", "--locked"] => assert_builds_the_command(),
+            ["cargo", "build", "--profile", "command", "--locked"] => assert_builds_the_command(),
             ["tests/run"] => {
                 assert!(is_executable(&root().join("tests/run")));
                 let ci = std::fs::read_to_string(root().join(".ci/run")).unwrap();
