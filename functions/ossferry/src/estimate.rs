@@ -2,7 +2,6 @@
 //!
 //! Totals come from the command line, or sizes from a sample of the real listing. The rest is arithmetic.
 
-mod amount;
 mod beside;
 mod cost;
 mod fleet;
@@ -19,7 +18,6 @@ use ossferry_core::restored::Restored;
 use ossferry_ends::source_end;
 use serde::Serialize;
 
-pub(crate) use self::amount::{bytes, rate};
 pub(crate) use self::beside::Forecast;
 pub(crate) use self::cost::Store;
 use self::cost::{Archive, Bill};
@@ -27,6 +25,7 @@ use self::fleet::{Fleet, Rate};
 use self::sample::Sample;
 pub(crate) use self::sample::SampleError;
 use self::work::{SizeClass, Work};
+use crate::amount;
 use crate::cli::EstimateArguments;
 use crate::command_error::CommandError;
 use crate::fidelity::extra_requests;

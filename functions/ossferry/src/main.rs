@@ -1,5 +1,6 @@
 //! The operator's command: hosts planner and copier on one machine, and shows what the ledger holds.
 
+mod amount;
 mod cancel;
 mod check;
 mod choose;

@@ -3,6 +3,7 @@
 use ossferry_core::job::Job;
 
 use super::findings::{Findings, Level};
+use crate::amount::shown;
 
 /// A line where bytes are limited.
 pub(super) fn told(job: &Job, findings: &mut Findings) {
@@ -22,15 +23,19 @@ fn judge(job: &Job) -> Option<(Level, String)> {
     let copiers = rate.saturating_mul(seconds) / largest;
     if copiers == 0 {
         let text = format!(
-            "{rate} bytes a second move less than one object of {largest} bytes in {seconds} s, so that \
+            "{} a second move less than one object of {} in {seconds} s, so that \
              such objects may fail: raise the rate or limits.task_seconds, or lower limits.split_bytes \
-             and limits.part_bytes"
+             and limits.part_bytes",
+            shown(rate),
+            shown(largest)
         );
         return Some((Level::Warn, text));
     }
     let text = format!(
-        "{rate} bytes a second feed {copiers} copiers at once, each with an object of {largest} bytes in \
-         {seconds} s; with more, large objects may fail"
+        "{} a second feed {copiers} copiers at once, each with an object of {} in {seconds} s; with more, \
+         large objects may fail",
+        shown(rate),
+        shown(largest)
     );
     Some((Level::Ok, text))
 }
@@ -50,7 +55,7 @@ mod tests {
         assert_eq!(judged("requests_per_second = 1"), None);
         let (level, text) = judged("bytes_per_second = 1000000").unwrap();
         assert_eq!(level, Level::Warn);
-        assert!(text.contains("one object of 67108864 bytes in 60 s"), "{text}");
+        assert!(text.contains("one object of 67.1 MB in 60 s"), "{text}");
         let (level, text) =
             judged("bytes_per_second = 1000000\nsplit_bytes = 4194304\npart_bytes = 1048576")
                 .unwrap();
@@ -66,6 +71,6 @@ mod tests {
                        [[limits.window]]\nfrom = \"08:00\"\nto = \"20:00\"\n\
                        bytes_per_second = 20000000\n";
         let (_, text) = judged(windows).unwrap();
-        assert!(text.starts_with("20000000 bytes a second feed 17 copiers"), "{text}");
+        assert!(text.starts_with("20.0 MB a second feed 17 copiers"), "{text}");
     }
 }

@@ -8,6 +8,7 @@ use ossferry_core::time::Timestamp;
 use ossferry_ledger::rows::PassKind;
 use tracing_subscriber::EnvFilter;
 
+use crate::amount;
 use crate::choose::Bounds;
 use crate::estimate;
 
@@ -54,7 +55,7 @@ pub(crate) struct EstimateArguments {
     #[arg(long, value_name = "FILE", required_unless_present = "total_bytes")]
     pub(crate) job: Option<PathBuf>,
     /// What is to be moved in all, as in 500TB
-    #[arg(long, value_name = "BYTES", value_parser = estimate::bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = amount::bytes)]
     pub(crate) total_bytes: Option<u64>,
     /// In how many objects
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -63,7 +64,7 @@ pub(crate) struct EstimateArguments {
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub(crate) days: u32,
     /// How fast one function moves, as in 200Mbit/s; ossimport's guide says it of a machine
-    #[arg(long, value_name = "RATE", value_parser = estimate::rate)]
+    #[arg(long, value_name = "RATE", value_parser = amount::rate)]
     pub(crate) line: Option<u64>,
     /// With so many functions, in place of as many as keep the days
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -3,6 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::JobArgument;
+use crate::amount;
+
+/// What a row of the table holds.
+const RATE_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// Of `limits`.
 #[derive(Subcommand, Debug)]
@@ -26,14 +30,14 @@ pub(crate) struct SetLimits {
     /// Which job
     #[command(flatten)]
     pub(crate) job: JobArgument,
-    /// Bytes a second at the source, or `none`
-    #[arg(long, value_name = "N", value_parser = rate)]
+    /// Bytes a second at the source: a number, a rate as in 25MB/s or 200Mbit/s, or `none`
+    #[arg(long, value_name = "RATE", value_parser = rate_of_bytes)]
     pub(crate) source_bytes: Option<u64>,
     /// Requests a second at the source, or `none`
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(crate) source_requests: Option<u64>,
-    /// Bytes a second at the target, or `none`
-    #[arg(long, value_name = "N", value_parser = rate)]
+    /// Bytes a second at the target: a number, a rate as in 25MB/s or 200Mbit/s, or `none`
+    #[arg(long, value_name = "RATE", value_parser = rate_of_bytes)]
     pub(crate) target_bytes: Option<u64>,
     /// Requests a second at the target, or `none`
     #[arg(long, value_name = "N", value_parser = rate)]
@@ -65,6 +69,16 @@ fn rate(text: &str) -> Result<u64, String> {
     }
     text.parse()
         .ok()
-        .filter(|rate| (1..=i64::MAX.unsigned_abs()).contains(rate))
+        .filter(|rate| (1..=RATE_MAX).contains(rate))
         .ok_or_else(|| "want a whole number from 1, without unit, or none".to_owned())
+}
+
+/// [`rate`], of bytes: also as it is written of a line.
+fn rate_of_bytes(text: &str) -> Result<u64, String> {
+    rate(text).or_else(|_| amount::rate(text)).ok().filter(|rate| *rate <= RATE_MAX).ok_or_else(
+        || {
+            "want bytes a second: a whole number, a rate as in 200Mbit/s or 25MB/s, or none"
+                .to_owned()
+        },
+    )
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use ossferry_core::report::{Report, grouped};
 use serde::Deserialize;
 
-use super::amount;
 use super::text::duration;
+use crate::amount;
 
 /// The part of an estimate that a pass can be held against.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -6,8 +6,8 @@ use ossferry_core::report::grouped;
 use ossferry_core::restored::Restored;
 use serde::Serialize;
 
-use super::amount::shown;
 use super::work::Work;
+use crate::amount::shown;
 
 /// How far a price is to be relied on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

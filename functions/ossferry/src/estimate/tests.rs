@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::cost::Trust;
 use super::work::classes;
 use super::*;
+use crate::amount::{bytes, rate};
 
 const TUTORIAL_BYTES: u64 = 500_000_000_000_000;
 const WEEK: u64 = 7 * DAY_SECONDS;

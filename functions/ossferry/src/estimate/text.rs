@@ -4,10 +4,11 @@ use std::fmt;
 
 use ossferry_core::report::grouped;
 
+use super::Estimate;
 use super::cost::{Bill, Item, Store, Trust};
 use super::fleet::{Fleet, Quota, TARGET_REQUESTS_PER_SECOND_MAX};
 use super::work::{SizeClass, Work};
-use super::{Estimate, amount};
+use crate::amount;
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -52,7 +52,7 @@ fn positive(number: &str, factor: u64, divisor: u64) -> Option<u64> {
 }
 
 /// Bytes in decimal units, as stores and prices count them.
-pub(super) fn shown(bytes: u64) -> String {
+pub(crate) fn shown(bytes: u64) -> String {
     let largest = UNITS[5..11].iter().rev().find(|(_, factor)| bytes >= *factor);
     match largest {
         Some((unit, factor)) => {
