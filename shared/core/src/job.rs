@@ -161,16 +161,16 @@ pub struct BucketSource {
     pub restore: Option<RestoreSpec>,
     /// What is read in place of a listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<InventoryPlace>,
+    pub inventory: Option<ListingPlace>,
 }
 
-/// Where the manifest of an inventory is.
+/// Where a file is that stands in for a listing: the manifest of an inventory, or a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum InventoryPlace {
-    /// In the bucket itself, under this key; its files under theirs.
+pub enum ListingPlace {
+    /// In the bucket itself, under this key; the files of an inventory under theirs.
     Key(Key),
-    /// On this machine, at this path; its files beside it.
+    /// On this machine, at this path; the files of an inventory beside it.
     File(String),
 }
 

@@ -12,10 +12,12 @@ mod hosts;
 mod index;
 mod inventory;
 mod lines;
+mod listed;
 mod manifest;
 mod pin;
 mod source;
+mod stored;
 mod url;
 
-pub use inventory::{InventoryFiles, InventorySource};
+pub use listed::ListedBucket;
 pub use source::{UrlOptions, UrlSource};

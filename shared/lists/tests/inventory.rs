@@ -1,6 +1,7 @@
 //! The suite of the port over an inventory, which is made anew after every change of its bucket.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +13,7 @@ use ossferry_conformance::memory::MemoryBucket;
 use ossferry_conformance::source::SourceFixture;
 use ossferry_core::along::{CannedAcl, SourceAcl, Tag};
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::{RestoreSpec, RestoreTier};
+use ossferry_core::job::{ListingPlace, RestoreSpec, RestoreTier};
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, Entry, ObjectHeaders, ObjectInfo, Pin};
@@ -21,7 +22,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::encode_component;
-use ossferry_lists::{InventoryFiles, InventorySource};
+use ossferry_lists::ListedBucket;
 use tempfile::TempDir;
 
 fn now() -> Timestamp {
@@ -33,6 +34,10 @@ fn now() -> Timestamp {
 fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let wait = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
     std::thread::scope(|scope| scope.spawn(wait).join().unwrap())
+}
+
+fn of_machine(path: &Path) -> ListingPlace {
+    ListingPlace::File(path.to_str().unwrap().to_owned())
 }
 
 fn bucket() -> MemoryBucket {
@@ -99,8 +104,8 @@ impl SourceFixture for InventoryFixture {
         let path = folder.join("manifest.json");
         std::fs::write(&path, manifest(&["a.csv.gz", "b.csv.gz", "c.csv"])).unwrap();
         let bucket: Arc<dyn Source> = Arc::new(self.bucket.clone());
-        let files = InventoryFiles::Folder(path);
-        Arc::new(block_on(InventorySource::open(bucket, "photos", files, |_| false)).unwrap())
+        let files = of_machine(&path);
+        Arc::new(block_on(ListedBucket::by_inventory(bucket, "photos", files, |_| false)).unwrap())
     }
 
     fn can_hold(&self, key: &Key) -> bool {
@@ -134,15 +139,15 @@ ossferry_conformance::conformance!(inventory, source, {
 async fn in_bucket(
     manifest: &str,
     files: &[(&str, Vec<u8>)],
-) -> Result<InventorySource, ossferry_core::error::PortError> {
+) -> Result<ListedBucket, ossferry_core::error::PortError> {
     let bucket = bucket();
     let headers = ObjectHeaders::default();
     bucket.write(&Key::from("inv/manifest.json"), Bytes::from(manifest.to_owned()), &headers);
     for (name, bytes) in files {
         bucket.write(&Key::from(format!("inv/data/{name}")), bytes.clone().into(), &headers);
     }
-    let files = InventoryFiles::Bucket(Key::from("inv/manifest.json"));
-    InventorySource::open(Arc::new(bucket), "photos", files, |class| class == "GLACIER").await
+    let files = ListingPlace::Key(Key::from("inv/manifest.json"));
+    ListedBucket::by_inventory(Arc::new(bucket), "photos", files, |class| class == "GLACIER").await
 }
 
 fn all() -> ListRequest {
@@ -262,8 +267,8 @@ async fn what_only_the_bucket_can_do_is_asked_of_the_bucket() {
     let path = folder.path().join("manifest.json");
     std::fs::write(&path, manifest(&[])).unwrap();
     let bucket: Arc<dyn Source> = Arc::new(Archive(bucket()));
-    let files = InventoryFiles::Folder(path);
-    let source = InventorySource::open(bucket, "photos", files, |_| true).await.unwrap();
+    let files = of_machine(&path);
+    let source = ListedBucket::by_inventory(bucket, "photos", files, |_| true).await.unwrap();
     let key = Key::from("k");
     let wanted = RestoreSpec { days: 1, tier: RestoreTier::Bulk };
     let restored = source.restore(&key, &wanted, Some("GLACIER")).await.unwrap();

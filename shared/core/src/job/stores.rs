@@ -4,7 +4,7 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, InventoryPlace, SourceSpec, StoreKind,
+    Addressing, BucketSource, Encryption, FolderSource, ListingPlace, SourceSpec, StoreKind,
     TargetSpec, azure, credentials, endpoint, restoring, url_list,
 };
 use crate::key::Key;
@@ -164,7 +164,7 @@ fn inventory(
     section: &mut Section<'_, '_>,
     host: Host,
     mistakes: &mut Mistakes<'_>,
-) -> Option<InventoryPlace> {
+) -> Option<ListingPlace> {
     let key = section.text("inventory", mistakes);
     let file = section.text("inventory_file", mistakes);
     let mut wrong = |at, name, problem: &str, remedy: &str| {
@@ -186,8 +186,8 @@ fn inventory(
             wrong(*at, name, "is no manifest", &remedy);
         }
     }
-    let key = key.map(|found| InventoryPlace::Key(Key::from(found.value)));
-    key.or_else(|| file.map(|found| InventoryPlace::File(found.value)))
+    let key = key.map(|found| ListingPlace::Key(Key::from(found.value)));
+    key.or_else(|| file.map(|found| ListingPlace::File(found.value)))
 }
 
 pub(super) fn target(

@@ -1,6 +1,6 @@
 //! Buckets of stores that were not tried, and buckets that are listed by an inventory.
 
-use super::super::InventoryPlace;
+use super::super::ListingPlace;
 use super::*;
 
 #[test]
@@ -68,8 +68,8 @@ fn stores_that_were_not_tried_are_told_by_the_file_what_is_not_known_of_them() {
 fn an_inventory_stands_in_for_a_listing() {
     let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
     for (line, place) in [
-        ("inventory = \"inv/manifest.json\"", InventoryPlace::Key(Key::from("inv/manifest.json"))),
-        ("inventory_file = \"m.json\"", InventoryPlace::File("m.json".to_owned())),
+        ("inventory = \"inv/manifest.json\"", ListingPlace::Key(Key::from("inv/manifest.json"))),
+        ("inventory_file = \"m.json\"", ListingPlace::File("m.json".to_owned())),
     ] {
         let job = parsed(&with(line));
         assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
