@@ -107,8 +107,12 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
     listed(end, bucket).await.map_err(refused)
 }
 
-/// The bucket, listed by its inventory where the job names one.
+/// The bucket, listed by its inventory or a list of keys where the job names one.
 async fn listed(end: SourceEnd, bucket: &BucketSource) -> Result<SourceEnd, PortError> {
+    if let Some(place) = bucket.keys.clone() {
+        let listed = ListedBucket::by_keys(end.port(), place, bucket.prefix.clone());
+        return Ok(SourceEnd::Listed(listed, Box::new(end)));
+    }
     let Some(place) = bucket.inventory.clone() else { return Ok(end) };
     let kind = S3Kind::of(bucket.kind);
     // Classes of OSS itself: the cold ones.

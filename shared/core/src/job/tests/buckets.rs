@@ -89,3 +89,38 @@ fn an_inventory_stands_in_for_a_listing() {
     let deployed = with("inventory_file = \"m.json\"") + "[state]\nkind = \"aws\"\nstack = \"s\"\n";
     assert!(mistakes(&deployed).iter().any(|(_, key)| key == "source.inventory_file"));
 }
+
+#[test]
+fn a_list_of_keys_is_a_scope_of_its_own() {
+    let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
+    let mut scopes = std::collections::BTreeSet::from([parsed(S3).scope_hash()]);
+    for (line, place) in [
+        ("keys = \"lists/failed.csv\"", ListingPlace::Key(Key::from("lists/failed.csv"))),
+        ("keys = \"lists/other.csv\"", ListingPlace::Key(Key::from("lists/other.csv"))),
+        ("keys_file = \"lists/failed.csv\"", ListingPlace::File("lists/failed.csv".to_owned())),
+    ] {
+        let job = parsed(&with(line));
+        assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
+        assert_eq!(job.source.listing_order(), ListingOrder::Serial);
+        assert_eq!(job.source.keys(), Some(&place));
+        assert!(scopes.insert(job.scope_hash()), "{line}: other objects belong");
+        assert!(job.to_json().starts_with("{\"version\":4,"), "an older program would move all");
+    }
+    for (lines, key) in [
+        ("keys = \"a\"\nkeys_file = \"b\"", "source.keys_file"),
+        ("keys = \"a\"\ninventory = \"m.json\"", "source.keys"),
+        ("keys_file = \"a\"\ninventory_file = \"m.json\"", "source.keys_file"),
+        ("keys = 1", "source.keys"),
+    ] {
+        assert!(mistakes(&with(lines)).iter().any(|(_, found)| found == key), "{lines}");
+    }
+    assert!(
+        parsed(S3).to_json().starts_with("{\"version\":2,"),
+        "what has none is stored as before"
+    );
+    let state = "[state]\nkind = \"aws\"\nstack = \"s\"\n";
+    let deployed = with("keys_file = \"failed.csv\"") + state;
+    assert!(mistakes(&deployed).iter().any(|(_, key)| key == "source.keys_file"));
+    let folder = "name = \"j\"\n[source]\nkind = \"folder\"\npath = \"/d\"\nkeys = \"a\"\n";
+    assert!(mistakes(folder).iter().any(|(_, key)| key == "source.keys"), "only buckets have one");
+}
