@@ -72,6 +72,11 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
     }
     findings.note("listing order", judged::listing_order(port.profile().order, &job.source));
     check_keys(job, &page, findings);
+    if job.source.keys().is_some()
+        && let Some(warning) = judged::unknown(&page.entries)
+    {
+        findings.warn("listed keys", format!("of the first {}, {warning}", page.entries.len()));
+    }
     if matches!(source, SourceEnd::Urls(_)) {
         for warning in judged::answers(&page.entries) {
             findings.warn("servers", format!("of the first {}, {warning}", page.entries.len()));
