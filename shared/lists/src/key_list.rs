@@ -113,8 +113,8 @@ impl Listing for KeyList {
         let rest = list.keys.iter().enumerate().skip(from);
         let wanted = rest.filter(|(_, key)| key.starts_with(request.prefix.as_bytes()));
         let page: Vec<(usize, &Key)> = wanted.take(keys_max).collect();
-        let last = page.last().filter(|_| page.len() == keys_max).map(|(row, _)| row + 1);
-        let next = last.filter(|next| *next < list.keys.len());
+        let after_page = page.last().filter(|_| page.len() == keys_max).map(|(row, _)| row + 1);
+        let next = after_page.filter(|next| *next < list.keys.len());
         // Boxed one by one: of a closure's futures the compiler does not see that they are `Send`.
         let questions: Vec<_> =
             page.into_iter().map(|(_, key)| entry(bucket, key).boxed()).collect();
