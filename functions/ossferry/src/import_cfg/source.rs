@@ -26,6 +26,7 @@ enum Form {
     Oss,
     Cos,
     S3,
+    Kodo,
     /// By its own S3 dialect: our kind, and the address of a region before and after its name.
     Dialect(&'static str, &'static [(&'static str, &'static str)]),
     UrlList,
@@ -38,13 +39,7 @@ enum Form {
 const TYPES: [(&str, Form); 10] = [
     ("local", Form::Folder),
     ("oss", Form::Oss),
-    (
-        "qiniu",
-        Form::ByHand(
-            "srcDomain is the bucket's own domain and says no region: write kind = \"kodo\" with the \
-             bucket's region, as in region = \"cn-east-1\"",
-        ),
-    ),
+    ("qiniu", Form::Kodo),
     ("bos", Form::Dialect("bos", &[("s3.", ".bcebos.com"), ("", ".bcebos.com")])),
     ("ks3", Form::Dialect("ks3", &[("ks3-", ".ksyun.com"), ("ks3-", ".ksyuncs.com")])),
     ("s3", Form::S3),
@@ -71,7 +66,10 @@ pub(super) fn read(cfg: &mut Cfg, draft: &mut Draft) {
         Some((_, Form::Oss)) => oss(cfg, draft),
         Some((_, Form::Cos)) => cos(cfg, draft),
         Some((_, Form::S3)) => s3(cfg, draft),
-        Some((_, Form::Dialect(kind, hosts))) => dialect(cfg, draft, kind, hosts),
+        Some((_, Form::Kodo)) => dialect(cfg, draft, "kodo", address::kodo),
+        Some((_, Form::Dialect(kind, hosts))) => dialect(cfg, draft, kind, |cfg, draft| {
+            address::dialect(cfg, &mut draft.source, hosts);
+        }),
         Some((_, Form::UrlList)) => url_list(cfg, draft),
         Some((_, Form::Azure)) => azure(cfg, draft),
         Some((_, Form::ByHand(instead))) => {
@@ -126,12 +124,13 @@ fn s3(cfg: &mut Cfg, draft: &mut Draft) {
     credentials(cfg, draft);
 }
 
-fn dialect(cfg: &mut Cfg, draft: &mut Draft, kind: &str, hosts: &[(&str, &str)]) {
+/// A store by its own S3 dialect; `place` writes where it is.
+fn dialect(cfg: &mut Cfg, draft: &mut Draft, kind: &str, place: impl FnOnce(&mut Cfg, &mut Draft)) {
     let note =
         format!("source.kind = \"{kind}\", by its S3 dialect; no such store was tried: check");
     cfg.became("srcType", Became::Mapped, note);
     draft.source.text("kind", kind);
-    address::dialect(cfg, &mut draft.source, hosts);
+    place(cfg, draft);
     bucket(cfg, draft);
     if let Some(prefix) = cfg.text("srcPrefix") {
         draft.source.text("prefix", &prefix);
