@@ -131,20 +131,13 @@ fn position(token: &str) -> Option<(usize, Option<u64>)> {
 
 /// What the source says of a key.
 async fn entry(bucket: &dyn Source, key: &Key) -> Result<Entry, PortError> {
-    let unknown = Entry {
-        key: key.clone(),
-        size: 0,
-        etag: None,
-        last_modified: None,
-        storage_class: None,
-        // A HEAD gives the class, and not whether the object was restored since: reading it tells.
-        archived: false,
-    };
+    let unknown = Entry::unknown(key.clone());
     match bucket.head(key).await {
         Ok(info) => Ok(Entry {
             size: info.size,
             etag: info.etag,
             last_modified: info.last_modified,
+            // It gives the class, and not whether the object was restored since: reading it tells.
             storage_class: info.storage_class,
             ..unknown
         }),
