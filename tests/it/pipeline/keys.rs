@@ -115,6 +115,7 @@ async fn an_audit_over_a_whole_report_calls_nothing_beside_it_extra() {
     let audit: Report = second.run(&audit).await.expect(0).report();
     assert_eq!(audit.check_law(), Ok(()), "{audit:?}");
     assert_eq!((audit.listed, audit.unequal(), audit.extra_at_target), (22, 0, 0), "{audit:?}");
+    assert!(!audit.serial, "not every key of the target was asked for at the source");
     assert_target(&oss, &all).await;
 }
 
