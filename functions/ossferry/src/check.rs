@@ -131,8 +131,12 @@ async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findi
         source => source,
     };
     let (region, is_versioned) = match source {
-        // None of them is a bucket.
-        SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Azure(_) | SourceEnd::Listed(..) => {
+        // None of them is a bucket that describes itself.
+        SourceEnd::Folder(_)
+        | SourceEnd::Urls(_)
+        | SourceEnd::Azure(_)
+        | SourceEnd::Upyun(_)
+        | SourceEnd::Listed(..) => {
             return;
         }
         SourceEnd::S3(source) => match source.preflight().await {

@@ -18,6 +18,7 @@ use ossferry_http::{
 };
 use ossferry_lists::{ListedBucket, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
+use ossferry_upyun::{UpyunOptions, UpyunSource};
 
 use crate::credentials::{Regions, resolve};
 use crate::{EndError, Surroundings};
@@ -37,6 +38,8 @@ pub enum SourceEnd {
     Urls(UrlSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
+    /// A bucket of UPYUN.
+    Upyun(UpyunSource),
     /// A bucket that is listed by something else; behind it the bucket.
     Listed(ListedBucket, Box<Self>),
 }
@@ -50,6 +53,7 @@ impl SourceEnd {
             Self::Oss(bucket) => Arc::new(bucket.clone()),
             Self::Urls(list) => Arc::new(list.clone()),
             Self::Azure(container) => Arc::new(container.clone()),
+            Self::Upyun(bucket) => Arc::new(bucket.clone()),
             Self::Listed(listed, _) => Arc::new(listed.clone()),
         }
     }
@@ -67,6 +71,7 @@ impl SourceEnd {
         match self {
             Self::Folder(_) | Self::Urls(_) => None,
             Self::Azure(container) => Some(container.pace()),
+            Self::Upyun(bucket) => Some(bucket.pace()),
             Self::Listed(_, bucket) => bucket.pace(),
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
@@ -101,6 +106,9 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
     let end = match S3Options::of(bucket, lane.clone(), signer.clone(), clock) {
         Some(options) => {
             S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)?
+        }
+        None if bucket.kind == StoreKind::Upyun => {
+            upyun_source(bucket, lane, signer, around).map_err(refused)?
         }
         None => oss_source(bucket, lane, signer, around).map_err(refused)?,
     };
@@ -143,6 +151,23 @@ async fn azure_source(
     };
     let source = AzureSource::new(options);
     source.map(SourceEnd::Azure).map_err(|error| EndError::End { end: SOURCE, error })
+}
+
+fn upyun_source(
+    bucket: &BucketSource,
+    lane: Lane,
+    signer: Option<Arc<dyn CredentialsProvider>>,
+    around: &Surroundings,
+) -> Result<SourceEnd, PortError> {
+    let source = UpyunSource::new(UpyunOptions {
+        lane,
+        endpoint: bucket.endpoint.clone(),
+        bucket: bucket.bucket.clone(),
+        credentials: signer,
+        clock: Arc::clone(&around.clock),
+        retry: RetryPolicy::default(),
+    })?;
+    Ok(SourceEnd::Upyun(source))
 }
 
 fn oss_source(

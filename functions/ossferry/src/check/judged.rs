@@ -89,6 +89,13 @@ pub(super) fn listing_order(order: ListingOrder, source: &SourceSpec) -> (Level,
             Level::Ok,
             "by markers that only Azure can make: walked one page after another, slower",
         ),
+        (_, SourceSpec::Bucket(bucket))
+            if bucket.kind == StoreKind::Upyun
+                && bucket.keys.is_none()
+                && bucket.inventory.is_none() =>
+        {
+            (Level::Ok, "folder by folder, and each file is asked for its MD5 by HEAD: slower")
+        }
         (_, SourceSpec::Bucket(bucket)) if bucket.keys.is_some() => (
             Level::Ok,
             "that of a list of keys: nothing else is moved or audited, each is asked for by HEAD, and no \

@@ -173,6 +173,18 @@ pub(super) fn kodo(cfg: &mut Cfg, draft: &mut Draft) {
     cfg.became("srcDomain", Became::ToFillIn, note);
 }
 
+/// One of UPYUN's addresses, each of a carrier.
+pub(super) fn upyun(cfg: &mut Cfg, lines: &mut Lines) {
+    let Some(domain) = cfg.text("srcDomain") else { return };
+    let host = host(&domain);
+    if !is_plain(&host) || !host.ends_with(".api.upyun.com") {
+        cfg.refuse("srcDomain", "is no address of UPYUN's interface, as in v0.api.upyun.com");
+        return;
+    }
+    lines.text("endpoint", &format!("https://{host}"));
+    cfg.became("srcDomain", Became::Mapped, "source.endpoint, by https");
+}
+
 /// The account's address in a cloud of Azure that is not the common one.
 pub(super) fn azure(cfg: &mut Cfg, account: &str, lines: &mut Lines) {
     let Some(suffix) = cfg.text("srcDomain") else { return };

@@ -218,6 +218,8 @@ fn what_cannot_be_carried_is_refused_with_its_cause() {
         ("multipartUploadPartSize=much\n", "multipartUploadPartSize", "no size"),
         ("srcType=cos\nsrcDomain=ap-guangzhou\n", "appId", "NAME-APPID"),
         ("srcType=cos\nsrcDomain=x/y\nappId=1250000000\n", "srcDomain", "no region of COS"),
+        ("srcType=youpai\nsrcDomain=photos.example.com\n", "srcDomain", "of UPYUN's interface"),
+        ("srcType=youpai\nsrcDomain=\nsrcSecretKey=\n", "srcSecretKey", "other half"),
         ("srcType=s3\nsrcDomain=from.s3.eu-central-1.amazonaws.com\n", "srcDomain", "no region"),
     ] {
         assert_refused(&with(lines), key, why);

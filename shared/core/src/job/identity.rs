@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{BucketSource, Job, ListingPlace, SourceSpec, TargetSpec, endpoint};
+use super::{BucketSource, Job, ListingPlace, SourceSpec, StoreKind, TargetSpec, endpoint};
 use crate::crc;
 
 /// Version of the definition that the ledger keeps. Version 1 kept `source.etag_is_md5` beside the
@@ -137,6 +137,10 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Names a bucket the same at each of its addresses.
 pub(super) fn store_of_source(source: &BucketSource) -> String {
+    // Names of buckets are unique in UPYUN, which has an address of each carrier.
+    if source.kind == StoreKind::Upyun && endpoint::host(&source.endpoint).ends_with(".upyun.com") {
+        return format!("upyun.com/{}", source.bucket);
+    }
     store(&source.endpoint, &source.region, &source.bucket)
 }
 

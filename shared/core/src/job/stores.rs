@@ -126,7 +126,14 @@ fn bucket(
         etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(etag_is_md5);
     } else {
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
-        elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
+        elsewhere.push((
+            "listing_order",
+            if known.lists_by_bytes {
+                "kind = \"s3-compatible\": this kind lists by bytes"
+            } else {
+                "kind = \"s3-compatible\": this kind lists folder by folder"
+            },
+        ));
     }
     let restoring = section.section("restore", mistakes);
     let restoring_at = restoring.at();
@@ -281,6 +288,9 @@ fn heed(
     let problem = match (written.value, kind) {
         (Addressing::Path, StoreKind::Cos) => {
             "COS takes a bucket's name in the host only, so \"path\" cannot be used"
+        }
+        (Addressing::Virtual, StoreKind::Upyun) => {
+            "UPYUN takes a bucket's name in the path only, so \"virtual\" cannot be used"
         }
         (Addressing::Virtual, StoreKind::S3 | StoreKind::Oss) if endpoint::is_bare(endpoint) => {
             "a bare address has no room for the bucket's name in front, so \"virtual\" cannot be used"

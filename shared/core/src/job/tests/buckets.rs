@@ -65,6 +65,35 @@ fn stores_that_were_not_tried_are_told_by_the_file_what_is_not_known_of_them() {
 }
 
 #[test]
+fn upyun_is_one_store_at_each_of_its_addresses_and_listed_by_folders_whatever_the_file_says() {
+    let with = |lines: &str| {
+        let kind = format!("kind = \"upyun\"\n{lines}");
+        S3.replace("kind = \"s3\"", &kind).replace("region = \"eu-central-1\"\n", "")
+    };
+    let job = parsed(&with(""));
+    let SourceSpec::Bucket(source) = &job.source else { panic!("want a bucket") };
+    assert_eq!(source.endpoint, "https://v0.api.upyun.com");
+    assert_eq!(
+        (source.addressing, source.listing_order()),
+        (Addressing::Path, ListingOrder::Serial)
+    );
+    let elsewhere = parsed(&with("endpoint = \"https://v2.api.upyun.com\""));
+    assert_eq!(elsewhere.scope_hash(), job.scope_hash());
+    for (line, key) in [
+        ("listing_order = \"bytes\"", "source.listing_order"),
+        ("list_version = 2", "source.list_version"),
+        ("etag_is_md5 = true", "source.etag_is_md5"),
+        ("addressing = \"virtual\"", "source.addressing"),
+        ("restore = { days = 3, tier = \"Bulk\" }", "source.restore"),
+    ] {
+        assert!(mistakes(&with(line)).iter().any(|(_, found)| found == key), "{line}");
+    }
+    let env = "{ from = \"env\", access_key = \"A\", secret_key = \"B\" }";
+    let unsigned = with("").replacen(env, "{ from = \"anonymous\" }", 1);
+    assert_eq!(mistakes(&unsigned)[0].1, "source.credentials.from");
+}
+
+#[test]
 fn an_inventory_stands_in_for_a_listing() {
     let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
     for (line, place) in [
