@@ -28,4 +28,5 @@ mod readme;
 mod sdk_judges;
 mod template;
 mod tidy;
+mod upyun;
 mod urls;

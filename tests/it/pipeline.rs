@@ -5,6 +5,7 @@ mod azure;
 mod fidelity;
 mod folder;
 mod inventory;
+mod keys;
 mod order;
 mod oss;
 mod restoring;

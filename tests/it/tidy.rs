@@ -18,7 +18,7 @@ const FUNCTION: [&str; 6] = [
 ];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 20] = [
+const MAY_DEPEND: [(&str, &[&str]); 21] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -27,6 +27,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
     ("shared/local", &["ossferry-core"]),
     ("shared/azure", &["ossferry-core", "ossferry-http"]),
     ("shared/lists", &["ossferry-core", "ossferry-http"]),
+    ("shared/upyun", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
     (
         "shared/ends",
@@ -38,6 +39,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
             "ossferry-http",
             "ossferry-local",
             "ossferry-lists",
+            "ossferry-upyun",
         ],
     ),
     ("shared/host", &["ossferry-core", "ossferry-ends", "ossferry-ledger"]),
@@ -190,6 +192,7 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/local", &["queue", "table"]),
         ("shared/azure", &["source"]),
         ("shared/lists", &["source"]),
+        ("shared/upyun", &["source"]),
     ] {
         for port in ports {
             let path = root().join(folder).join("src").join(format!("{port}.rs"));

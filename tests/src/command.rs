@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::cos::Cos;
 use crate::oss::{self, Oss};
 use crate::s3::{self, S3Bucket};
+use crate::upyun::Upyun;
 use crate::{azurite, fixtures, seaweedfs};
 
 /// No command of these tests takes longer.
@@ -81,6 +82,11 @@ impl JobFile {
             ),
             oss,
         )
+    }
+
+    /// From UPYUN. Its operator stands in `OPERATOR` and `PASSWORD`.
+    pub fn from_upyun(upyun: &Upyun, oss: &Oss) -> Self {
+        Self::from_source(upyun.source_lines(), oss)
     }
 
     /// From a list of URLs in the folder of the job file, with more lines below `[source]`.

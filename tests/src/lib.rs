@@ -1,6 +1,7 @@
 //! Servers to start, faults to inject, and fixtures for the integration tests.
 //!
 //! - Real ends: [`seaweedfs`] as S3, [`cos`] in front of it, the emulator as OSS ([`oss`]), and writers to both.
+//! - [`upyun`]: a bucket as UPYUN's documents describe it.
 //! - [`azurite`]: Azure Blob Storage by Microsoft's own emulator.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
@@ -50,6 +51,7 @@ pub mod simulation;
 pub mod smq;
 pub mod stack;
 pub mod tablestore;
+pub mod upyun;
 pub mod web;
 pub mod wire;
 pub mod world;

@@ -215,6 +215,7 @@ impl S3Bucket {
             credentials: Place::Anonymous,
             restore: None,
             inventory: None,
+            keys: None,
         }
     }
 

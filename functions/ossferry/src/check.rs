@@ -74,15 +74,20 @@ async fn check_source(job: &Job, source: &SourceEnd, machine: &Machine, findings
     }
     findings.note("listing order", judged::listing_order(port.profile().order, &job.source));
     check_keys(job, &page, findings);
+    if job.source.keys().is_some()
+        && let Some(warning) = judged::unknown(&page.entries)
+    {
+        findings.warn("listed keys", format!("of the first {}, {warning}", page.entries.len()));
+    }
     if matches!(source, SourceEnd::Urls(_)) {
         for warning in judged::answers(&page.entries) {
             findings.warn("servers", format!("of the first {}, {warning}", page.entries.len()));
         }
     }
-    // A list of URLs has as many clocks as servers, and its dates are told by ours; that of an inventory
-    // stands still.
+    // A list of URLs has as many clocks as servers, and its dates are told by ours; that of what stands in
+    // for a listing stands still.
     let has_clock = |end: &SourceEnd| {
-        !matches!(end, SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Inventory(..))
+        !matches!(end, SourceEnd::Folder(_) | SourceEnd::Urls(_) | SourceEnd::Listed(..))
     };
     if has_clock(source) {
         check_clock(port.now().await, "source", machine, findings);
@@ -124,15 +129,18 @@ fn check_keys(job: &Job, page: &Page, findings: &mut Findings) {
 async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findings) {
     let SourceSpec::Bucket(bucket) = &job.source else { return };
     let source = match source {
-        SourceEnd::Inventory(_, bucket) => bucket,
+        SourceEnd::Listed(_, bucket) => bucket,
         source => source,
     };
     let (region, is_versioned) = match source {
-        // None of them is a bucket.
+        // None of them is a bucket that describes itself.
         SourceEnd::Folder(_)
         | SourceEnd::Urls(_)
         | SourceEnd::Azure(_)
-        | SourceEnd::Inventory(..) => return,
+        | SourceEnd::Upyun(_)
+        | SourceEnd::Listed(..) => {
+            return;
+        }
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),
             Err(error) => {

@@ -23,7 +23,8 @@ use serde::Serialize;
 use self::stale::StaleNow;
 pub(crate) use self::steps::CutoverRefusal;
 use self::steps::{
-    Facts, ROUNDS_MAX, Step, check_end, delta_of, judge_catch_up, judge_drain, next_step,
+    Facts, ROUNDS_MAX, Step, check_end, check_listing, delta_of, judge_catch_up, judge_drain,
+    next_step,
 };
 use crate::cli::{CutoverArguments, WantedPass};
 use crate::command_error::CommandError;
@@ -83,6 +84,7 @@ pub(crate) async fn cutover(
     machine: &Machine,
 ) -> Result<u8, CommandError> {
     let job = read_job(&arguments.job.file)?;
+    check_listing(&job.source)?;
     let machine = &as_operator(&job, machine)?;
     let asked = Asked::new("cutover", &arguments.job.file, arguments.json);
     let client = target_client(&job, &machine.around).await?;

@@ -20,7 +20,7 @@ use ossferry_core::job::{Job, JobErrors};
 use serde::Serialize;
 
 use self::cfg::{Became, Cfg, Fate};
-use self::draft::Draft;
+use self::draft::{Blank, Draft};
 use self::schedule::Schedule;
 use crate::cli::ImportCfgArguments;
 use crate::command_error::CommandError;
@@ -49,6 +49,8 @@ struct Imported {
     text: Option<String>,
     /// What became of every line, in order.
     keys: Vec<Fate>,
+    /// A line that has to be written before the job file is one.
+    blank: Option<Blank>,
     /// Variables to be set, and the lines whose value belongs into each.
     variables: Vec<Variable>,
     /// Of an incremental job.
@@ -73,18 +75,22 @@ fn import(files: &[(String, Vec<u8>)]) -> Imported {
     limits::read(&mut cfg, &mut draft);
     let schedule = schedule::read(&mut cfg);
     let text = draft.text();
+    let blank = draft.blank;
     if !cfg.is_refused() {
+        // What else stands in it is looked at now.
+        let whole = blank.map_or_else(|| text.clone(), |blank| blank.filled_in(&text));
         if let Some(key) = cfg.secret_in(&text) {
             cfg.take_back(key);
             cfg.refuse(key, "stands elsewhere in the file as well, from where it would be written");
-        } else if let Err(errors) = Job::parse(&text) {
+        } else if let Err(errors) = Job::parse(&whole) {
             refuse(&mut cfg, &errors);
         }
     }
     unneeded::rest(&mut cfg);
     let text = (!cfg.is_refused()).then_some(text);
     let variables = draft.variables.into_iter().map(|(name, from)| Variable { name, from });
-    Imported { text, keys: cfg.fates(), variables: variables.collect(), schedule }
+    let (keys, variables) = (cfg.fates(), variables.collect());
+    Imported { blank: blank.filter(|_| text.is_some()), text, keys, variables, schedule }
 }
 
 /// What a job file may not say is the fault of the key that it comes from.
@@ -135,6 +141,10 @@ impl Imported {
             let refused = self.keys.iter().filter(|fate| fate.became == Became::Refused).count();
             lines.push(format!("no job file is written: {refused} refused"));
             return lines.join("\n");
+        }
+        if let Some(Blank { key, what, .. }) = self.blank {
+            lines.push("write into the job file, which is refused until then:".to_owned());
+            lines.push(format!("  {key}  {what}"));
         }
         if !self.variables.is_empty() {
             lines.push("put into the environment, and into no file:".to_owned());

@@ -33,9 +33,11 @@ pub(crate) fn report_of(status: &PassStatus, now: Timestamp) -> Report {
     Report::new(facts, &status.totals.walked, &status.totals.sum)
 }
 
-/// As the definition says that the pass began with.
+/// As the definition says that the pass began with. Of a list of keys nobody asks how the store lists.
 fn is_serial(definition: &str) -> bool {
-    let is_serial = |job: Job| job.source.listing_order() == ListingOrder::Serial;
+    let is_serial = |job: Job| {
+        job.source.keys().is_none() && job.source.listing_order() == ListingOrder::Serial
+    };
     Job::from_json(definition).is_ok_and(is_serial)
 }
 

@@ -52,14 +52,7 @@ impl Judge {
             standing: Standing::Ruled(ruling),
             is_headed,
         };
-        let unseen = || Entry {
-            key: key.clone(),
-            size: 0,
-            etag: None,
-            last_modified: None,
-            storage_class: None,
-            archived: false,
-        };
+        let unseen = || Entry::unknown(key.clone());
         let Some(target_key) = self.plan.job.target_key(key) else {
             let reason = "the key does not begin with the job's prefix";
             return Ok(sighting(unseen(), Ruling::record(Outcome::Failed, reason), false));

@@ -37,7 +37,9 @@ impl Walk {
             self.settle(&mut sightings).await?;
             let is_last = page.next.is_none();
             self.drafts.end_page(page.next);
-            if is_last && plan.kind == PassKind::Audit {
+            // Of keys that a list leaves out it says nothing: at the target they are not too many.
+            let is_all = plan.job.source.keys().is_none();
+            if is_last && is_all && plan.kind == PassKind::Audit {
                 return self.turn_to_target().await;
             }
             if is_last {

@@ -40,7 +40,7 @@ impl S3Kind {
             StoreKind::Bos => Self::Bos,
             StoreKind::Ks3 => Self::Ks3,
             StoreKind::Obs => Self::Obs,
-            StoreKind::Oss => return None,
+            StoreKind::Oss | StoreKind::Upyun => return None,
         })
     }
 
@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn every_kind_of_the_family_is_that_of_the_job() {
         for kind in StoreKind::ALL {
-            assert_eq!(S3Kind::of(kind).is_none(), kind == StoreKind::Oss);
+            let is_other = matches!(kind, StoreKind::Oss | StoreKind::Upyun);
+            assert_eq!(S3Kind::of(kind).is_none(), is_other);
             assert!(S3Kind::of(kind).is_none_or(|ours| ours.store() == kind), "{kind:?}");
         }
     }

@@ -4,13 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_http::{content_range, parse_http_date};
+use ossferry_http::{parse_http_date, whole_of_answer};
 
 use crate::error::{GET_BLOB, GET_BLOB_PROPERTIES, bad_answer};
 
@@ -39,24 +39,8 @@ pub(crate) fn get(
         }
         None => return Err(bad("no etag, so nothing says whose bytes these are")),
     }
-    let length = content_length(headers).ok_or_else(|| bad("no content-length"))?;
-    let Some(range) = range else {
-        if status != StatusCode::OK {
-            return Err(bad(&format!("http {}, asked for the whole", status.as_u16())));
-        }
-        return Ok(info(headers, length, true));
-    };
-    if status != StatusCode::PARTIAL_CONTENT {
-        return Err(bad(&format!("the range was ignored: http {}", status.as_u16())));
-    }
-    let spelled = text(headers, &CONTENT_RANGE).unwrap_or_default();
-    let (first, last, size) =
-        content_range(spelled).ok_or_else(|| bad("no content-range with a whole length"))?;
-    if (first, last) != (range.start, range.last()) || length != range.bytes {
-        let asked = format!("{}-{}", range.start, range.last());
-        return Err(bad(&format!("bytes {first}-{last} ({length}), asked for {asked}")));
-    }
-    Ok(info(headers, size, false))
+    let size = whole_of_answer(status, headers, range).map_err(|what| bad(&what))?;
+    Ok(info(headers, size, range.is_none()))
 }
 
 fn info(headers: &HeaderMap, size: u64, whole: bool) -> ObjectInfo {

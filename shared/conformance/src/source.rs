@@ -37,6 +37,11 @@ pub trait SourceFixture: Send + Sync {
         1
     }
 
+    /// Whether its clock stands at the beginning of time, so that no date is trusted.
+    fn is_undated(&self) -> bool {
+        false
+    }
+
     /// What the source says of an object of this key that was put with these headers.
     fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders;
 

@@ -3,6 +3,7 @@
 //! A job never holds a secret: credentials name where the secret is found.
 
 mod azure;
+mod bucket;
 mod credentials;
 mod endpoint;
 mod filter;
@@ -31,6 +32,7 @@ use crate::rates::{Calendar, Rates, TimeZone, Window};
 use crate::time::Timestamp;
 
 pub use azure::AzureSource;
+pub use bucket::{BucketSource, ListingPlace};
 pub use credentials::Credentials;
 pub use filter::{BadGlob, Filter};
 pub use identity::{BadDefinition, DEFINITION_VERSION};
@@ -111,6 +113,14 @@ impl SourceSpec {
         }
     }
 
+    /// The list of keys, where nothing but what it names belongs to the job.
+    pub fn keys(&self) -> Option<&ListingPlace> {
+        match self {
+            Self::Bucket(bucket) => bucket.keys.as_ref(),
+            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) => None,
+        }
+    }
+
     /// As the job file and the profile of the source spell it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -129,61 +139,6 @@ impl SourceSpec {
             Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
             // Its markers are the service's own.
             Self::Azure(_) => ListingOrder::Serial,
-        }
-    }
-}
-
-/// A bucket to read from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BucketSource {
-    /// What speaks there.
-    pub kind: StoreKind,
-    /// The service's address: scheme, host and port, no bucket, no slash at the end.
-    pub endpoint: String,
-    /// As the signature needs it.
-    pub region: String,
-    /// The bucket's name; for COS with the APPID (`photos-1250000000`).
-    pub bucket: String,
-    /// Only keys that begin with these bytes. May be empty.
-    pub prefix: Key,
-    /// Where the bucket's name stands in a request.
-    pub addressing: Addressing,
-    /// Which listing operation the store understands: 1 (ListObjects) or 2 (ListObjectsV2).
-    pub list_version: u8,
-    /// Whether the job file vouches that a store lists by bytes of whose kind that is not known.
-    pub lists_by_bytes: bool,
-    /// Whether an `ETag` of 32 hex digits is the MD5 of the bytes, unless an answer shows otherwise.
-    pub etag_is_md5: bool,
-    /// Where the secret is found.
-    pub credentials: Credentials,
-    /// What is asked for of archived objects: the one request that is no reading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restore: Option<RestoreSpec>,
-    /// What is read in place of a listing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<InventoryPlace>,
-}
-
-/// Where the manifest of an inventory is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InventoryPlace {
-    /// In the bucket itself, under this key; its files under theirs.
-    Key(Key),
-    /// On this machine, at this path; its files beside it.
-    File(String),
-}
-
-impl BucketSource {
-    /// Whether key ranges of this source may be trusted.
-    pub fn listing_order(&self) -> ListingOrder {
-        if self.inventory.is_some() {
-            // Its files come in an order of their own.
-            ListingOrder::Serial
-        } else if self.lists_by_bytes || self.kind.known().lists_by_bytes {
-            ListingOrder::Bytes
-        } else {
-            ListingOrder::Serial
         }
     }
 }

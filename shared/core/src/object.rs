@@ -83,6 +83,13 @@ pub struct Entry {
     pub archived: bool,
 }
 
+impl Entry {
+    /// A key of which nothing else is known.
+    pub fn unknown(key: Key) -> Self {
+        Self { key, size: 0, etag: None, last_modified: None, storage_class: None, archived: false }
+    }
+}
+
 /// Digests that a *server* gives for a whole object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Digests {

@@ -8,16 +8,17 @@ use ossferry_aws::{S3Kind, S3Options, S3Source};
 use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, InventoryPlace,
-    Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, Job, Limits,
+    SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_core::rates::Rates;
 use ossferry_http::{
     CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
 };
-use ossferry_lists::{InventoryFiles, InventorySource, UrlOptions, UrlSource};
+use ossferry_lists::{ListedBucket, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
+use ossferry_upyun::{UpyunOptions, UpyunSource};
 
 use crate::credentials::{Regions, resolve};
 use crate::{EndError, Surroundings};
@@ -37,8 +38,10 @@ pub enum SourceEnd {
     Urls(UrlSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
-    /// A bucket that is listed by its inventory; behind it the bucket.
-    Inventory(InventorySource, Box<Self>),
+    /// A bucket of UPYUN.
+    Upyun(UpyunSource),
+    /// A bucket that is listed by something else; behind it the bucket.
+    Listed(ListedBucket, Box<Self>),
 }
 
 impl SourceEnd {
@@ -50,7 +53,8 @@ impl SourceEnd {
             Self::Oss(bucket) => Arc::new(bucket.clone()),
             Self::Urls(list) => Arc::new(list.clone()),
             Self::Azure(container) => Arc::new(container.clone()),
-            Self::Inventory(inventory, _) => Arc::new(inventory.clone()),
+            Self::Upyun(bucket) => Arc::new(bucket.clone()),
+            Self::Listed(listed, _) => Arc::new(listed.clone()),
         }
     }
 
@@ -67,7 +71,8 @@ impl SourceEnd {
         match self {
             Self::Folder(_) | Self::Urls(_) => None,
             Self::Azure(container) => Some(container.pace()),
-            Self::Inventory(_, bucket) => bucket.pace(),
+            Self::Upyun(bucket) => Some(bucket.pace()),
+            Self::Listed(_, bucket) => bucket.pace(),
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
         }
@@ -102,26 +107,29 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
         Some(options) => {
             S3Source::new(options).map(|bucket| SourceEnd::S3(Arc::new(bucket))).map_err(refused)?
         }
+        None if bucket.kind == StoreKind::Upyun => {
+            upyun_source(bucket, lane, signer, around).map_err(refused)?
+        }
         None => oss_source(bucket, lane, signer, around).map_err(refused)?,
     };
     listed(end, bucket).await.map_err(refused)
 }
 
-/// The bucket, or its inventory where the job names one.
+/// The bucket, listed by its inventory or a list of keys where the job names one.
 async fn listed(end: SourceEnd, bucket: &BucketSource) -> Result<SourceEnd, PortError> {
-    let files = match &bucket.inventory {
-        None => return Ok(end),
-        Some(InventoryPlace::Key(key)) => InventoryFiles::Bucket(key.clone()),
-        Some(InventoryPlace::File(path)) => InventoryFiles::Folder(path.into()),
-    };
+    if let Some(place) = bucket.keys.clone() {
+        let listed = ListedBucket::by_keys(end.port(), place, bucket.prefix.clone());
+        return Ok(SourceEnd::Listed(listed, Box::new(end)));
+    }
+    let Some(place) = bucket.inventory.clone() else { return Ok(end) };
     let kind = S3Kind::of(bucket.kind);
     // Classes of OSS itself: the cold ones.
     let archived = move |class: &str| match kind {
         Some(kind) => kind.is_archived(class),
         None => matches!(class, "Archive" | "ColdArchive" | "DeepColdArchive"),
     };
-    let inventory = InventorySource::open(end.port(), &bucket.bucket, files, archived).await?;
-    Ok(SourceEnd::Inventory(inventory, Box::new(end)))
+    let listed = ListedBucket::by_inventory(end.port(), &bucket.bucket, place, archived).await?;
+    Ok(SourceEnd::Listed(listed, Box::new(end)))
 }
 
 async fn azure_source(
@@ -143,6 +151,23 @@ async fn azure_source(
     };
     let source = AzureSource::new(options);
     source.map(SourceEnd::Azure).map_err(|error| EndError::End { end: SOURCE, error })
+}
+
+fn upyun_source(
+    bucket: &BucketSource,
+    lane: Lane,
+    signer: Option<Arc<dyn CredentialsProvider>>,
+    around: &Surroundings,
+) -> Result<SourceEnd, PortError> {
+    let source = UpyunSource::new(UpyunOptions {
+        lane,
+        endpoint: bucket.endpoint.clone(),
+        bucket: bucket.bucket.clone(),
+        credentials: signer,
+        clock: Arc::clone(&around.clock),
+        retry: RetryPolicy::default(),
+    })?;
+    Ok(SourceEnd::Upyun(source))
 }
 
 fn oss_source(

@@ -4,6 +4,7 @@
 mod credentials;
 mod date;
 mod endpoint;
+mod extent;
 mod lane;
 mod listed_keys;
 mod pace;
@@ -21,6 +22,7 @@ pub mod xml;
 pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
+pub use extent::whole_of_answer;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
 pub use listed_keys::{BrokenEscape, ListedKeys};
 pub use pace::{Pace, PaceOptions, Permit, Usage};

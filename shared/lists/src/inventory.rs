@@ -2,26 +2,24 @@
 //! manifest names. Objects are asked of the bucket itself.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use futures::StreamExt as _;
-use ossferry_core::along::{SourceAcl, Tag};
-use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::RestoreSpec;
+use ossferry_core::error::PortError;
+use ossferry_core::job::ListingPlace;
 use ossferry_core::key::Key;
-use ossferry_core::meter::Meter;
-use ossferry_core::object::{ByteRange, ETag, Entry, ObjectInfo, Pin};
-use ossferry_core::ports::{
-    ListRequest, ListStart, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
-};
+use ossferry_core::object::{ETag, Entry};
+use ossferry_core::ports::{ListRequest, ListStart, Page, Source};
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Plus, decode};
 use tokio::sync::Mutex;
 
+use crate::listed::{ListedBucket, Listing};
 use crate::manifest::{ListFile, Manifest};
+use crate::stored::{self, of_bucket, of_disk};
 
 /// Keys of one page.
 const PAGE_KEYS_MAX: u32 = 1_000;
@@ -29,66 +27,34 @@ const PAGE_KEYS_MAX: u32 = 1_000;
 /// Rows that are looked at for one page: a narrow prefix leaves most of them out.
 const PAGE_ROWS_MAX: u64 = 200_000;
 
-/// Of one file of an inventory, as it is stored.
-const FILE_BYTES_MAX: u64 = 1 << 30;
+/// In front of every error.
+const WHAT: &str = "inventory";
 
-/// Where an inventory's files are.
-pub enum InventoryFiles {
-    /// Beside this manifest on this machine.
-    Folder(PathBuf),
-    /// In the bucket itself, under the keys that the manifest gives; its own is this.
-    Bucket(Key),
+async fn manifest_at(place: &ListingPlace, bucket: &dyn Source) -> Result<Bytes, PortError> {
+    match place {
+        ListingPlace::File(path) => of_disk(WHAT, path.into()).await,
+        ListingPlace::Key(key) => of_bucket(WHAT, bucket, key).await,
+    }
 }
 
-impl InventoryFiles {
-    async fn manifest(&self, bucket: &dyn Source) -> Result<Bytes, PortError> {
-        match self {
-            Self::Folder(path) => of_disk(path.clone()).await,
-            Self::Bucket(key) => of_bucket(bucket, key).await,
+/// A file that the manifest at `place` names: beside it on this machine, in the bucket under its own key.
+async fn file_of(
+    place: &ListingPlace,
+    file: &ListFile,
+    bucket: &dyn Source,
+) -> Result<Bytes, PortError> {
+    match place {
+        ListingPlace::File(manifest) => {
+            // A manifest may lead anywhere: what it names is looked for beside it.
+            let name = file.key.rsplit('/').next().unwrap_or(&file.key);
+            of_disk(WHAT, Path::new(manifest).with_file_name(name)).await
         }
-    }
-
-    async fn file(&self, file: &ListFile, bucket: &dyn Source) -> Result<Bytes, PortError> {
-        match self {
-            Self::Folder(manifest) => {
-                // A manifest may lead anywhere: what it names is looked for beside it.
-                let name = file.key.rsplit('/').next().unwrap_or(&file.key);
-                of_disk(manifest.with_file_name(name)).await
-            }
-            Self::Bucket(_) => of_bucket(bucket, &Key::from(file.key.as_str())).await,
-        }
+        ListingPlace::Key(_) => of_bucket(WHAT, bucket, &Key::from(file.key.as_str())).await,
     }
 }
 
-fn unusable(what: impl std::fmt::Display) -> PortError {
-    PortError::new(ErrorKind::Unsupported, format!("inventory: {what}"))
-}
-
-async fn of_disk(path: PathBuf) -> Result<Bytes, PortError> {
-    let read = tokio::fs::read(&path).await;
-    read.map(Bytes::from).map_err(|error| {
-        let message = format!("inventory: {}: {error}", path.display());
-        PortError::new(ErrorKind::NoSuchBucket, message)
-    })
-}
-
-async fn of_bucket(bucket: &dyn Source, key: &Key) -> Result<Bytes, PortError> {
-    let named = |error: PortError| {
-        // Without its inventory a source has no object at all.
-        let kind = if error.is_transient() { error.kind } else { ErrorKind::NoSuchBucket };
-        PortError { kind, message: format!("inventory: {key}: {}", error.message), ..error }
-    };
-    let info = bucket.head(key).await.map_err(named)?;
-    if info.size > FILE_BYTES_MAX {
-        return Err(unusable(format_args!("{key} has more than 1 GiB")));
-    }
-    let etag = info.etag.ok_or_else(|| unusable(format_args!("{key} has no etag")))?;
-    let mut body = bucket.open(key, &Pin { etag }, None).await.map_err(named)?.body;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.next().await {
-        bytes.extend_from_slice(&chunk.map_err(named)?);
-    }
-    Ok(bytes.into())
+fn unusable(problem: impl std::fmt::Display) -> PortError {
+    stored::unusable(WHAT, problem)
 }
 
 /// Where the columns stand that are read. The manifest names them.
@@ -176,8 +142,9 @@ impl Reading {
     }
 }
 
+/// The inventory of a bucket.
 struct Inventory {
-    files: InventoryFiles,
+    place: ListingPlace,
     listed: Vec<ListFile>,
     columns: Columns,
     created: Timestamp,
@@ -185,31 +152,24 @@ struct Inventory {
     reading: Mutex<Option<Reading>>,
 }
 
-/// A bucket that is listed by its inventory.
-///
-/// - Rows come in the order of the files, which stores do not promise to be that of the keys: pages are
-///   walked one after another.
-/// - Its clock stands at the time when the inventory was made. What changed since is not in it, and the next
-///   pass must not take it for seen.
-/// - What an inventory says of an object is only where a copy begins: the object is asked for under the
-///   `ETag` that stands there, and asked again where it has another by now.
-#[derive(Clone)]
-pub struct InventorySource {
-    bucket: Arc<dyn Source>,
-    inventory: Arc<Inventory>,
-    profile: Arc<SourceProfile>,
-}
-
-impl InventorySource {
-    /// Reads the manifest. `bucket_name` is checked against the one that it names; `archived` tells
-    /// classes that must be restored.
-    pub async fn open(
+impl ListedBucket {
+    /// A bucket that is listed by the inventory whose manifest is at this place. The manifest is read.
+    /// `bucket_name` is checked against the one that it names; `archived` tells classes that must be
+    /// restored.
+    ///
+    /// - Rows come in the order of the files, which stores do not promise to be that of the keys: pages are
+    ///   walked one after another.
+    /// - Its clock stands at the time when the inventory was made. What changed since is not in it, and the
+    ///   next pass must not take it for seen.
+    /// - What an inventory says of an object is only where a copy begins: the object is asked for under the
+    ///   `ETag` that stands there, and asked again where it has another by now.
+    pub async fn by_inventory(
         bucket: Arc<dyn Source>,
         bucket_name: &str,
-        files: InventoryFiles,
+        place: ListingPlace,
         archived: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<Self, PortError> {
-        let manifest = Manifest::read(&files.manifest(&*bucket).await?)?;
+        let manifest = Manifest::read(&manifest_at(&place, &*bucket).await?)?;
         if let Some(format) = manifest.foreign_format() {
             return Err(unusable(format_args!(
                 "its files are {format}: have it made as CSV, which is all that is read"
@@ -223,26 +183,28 @@ impl InventorySource {
             }
         }
         let columns = Columns::of(&manifest)?;
-        let profile = SourceProfile {
-            order: ListingOrder::Serial,
-            page_keys_max: PAGE_KEYS_MAX,
-            ..bucket.profile().clone()
-        };
         let inventory = Inventory {
-            files,
+            place,
             created: manifest.created(),
             listed: manifest.files,
             columns,
             archived: Box::new(archived),
             reading: Mutex::new(None),
         };
-        Ok(Self { bucket, inventory: Arc::new(inventory), profile: Arc::new(profile) })
+        Ok(Self::new(bucket, inventory, PAGE_KEYS_MAX))
     }
+}
 
+impl Inventory {
     /// The file at a position, read up to it.
-    async fn read_to(&self, file: usize, row: u64) -> Result<Reading, PortError> {
-        let listed = &self.inventory.listed[file];
-        let bytes = self.inventory.files.file(listed, &*self.bucket).await?;
+    async fn read_to(
+        &self,
+        file: usize,
+        row: u64,
+        bucket: &dyn Source,
+    ) -> Result<Reading, PortError> {
+        let listed = &self.listed[file];
+        let bytes = file_of(&self.place, listed, bucket).await?;
         listed.check(&bytes)?;
         let mut reading = Reading::of(file, bytes);
         let mut record = csv::ByteRecord::new();
@@ -265,23 +227,13 @@ fn position(token: &str) -> Option<(usize, u64)> {
     Some((file.parse().ok()?, row.parse().ok()?))
 }
 
-#[async_trait::async_trait]
-impl Source for InventorySource {
-    fn profile(&self) -> &SourceProfile {
-        &self.profile
+#[async_trait]
+impl Listing for Inventory {
+    fn holds_until(&self, now: Timestamp) -> Timestamp {
+        now.min(self.created)
     }
 
-    fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Source> {
-        Arc::new(Self { bucket: self.bucket.metered(meter), ..self.clone() })
-    }
-
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        let now = self.bucket.now().await?;
-        Ok(now.min(self.inventory.created))
-    }
-
-    async fn list(&self, request: &ListRequest) -> Result<Page, PortError> {
-        let inventory = &*self.inventory;
+    async fn list(&self, bucket: &dyn Source, request: &ListRequest) -> Result<Page, PortError> {
         let (mut file, mut row) = match &request.start {
             ListStart::Beginning => (0, 0),
             ListStart::Token(token) => {
@@ -291,16 +243,16 @@ impl Source for InventorySource {
         };
         let keys_max = request.keys_max.clamp(1, PAGE_KEYS_MAX) as usize;
         let (mut entries, mut looked_at) = (Vec::new(), 0);
-        let mut kept = inventory.reading.lock().await;
+        let mut kept = self.reading.lock().await;
         let mut record = csv::ByteRecord::new();
-        while let Some(listed) = inventory.listed.get(file) {
+        while let Some(listed) = self.listed.get(file) {
             if entries.len() == keys_max || looked_at == PAGE_ROWS_MAX {
                 return Ok(Page { entries, next: Some(format!("{file}:{row}")) });
             }
             let is_there = |reading: &Reading| (reading.file, reading.row) == (file, row);
             let mut reading = match kept.take().filter(is_there) {
                 Some(reading) => reading,
-                None => self.read_to(file, row).await?,
+                None => self.read_to(file, row, bucket).await?,
             };
             if !reading.next(&mut record).map_err(|error| broken(listed, &error))? {
                 (file, row) = (file + 1, 0);
@@ -309,40 +261,10 @@ impl Source for InventorySource {
             row = reading.row;
             *kept = Some(reading);
             looked_at += 1;
-            let entry = inventory.columns.entry(&record, &*inventory.archived);
+            let entry = self.columns.entry(&record, &*self.archived);
             let entry = entry.map_err(|what| broken(listed, &format_args!("row {row}: {what}")))?;
             entries.extend(entry.filter(|entry| entry.key.starts_with(request.prefix.as_bytes())));
         }
         Ok(Page { entries, next: None })
-    }
-
-    async fn head(&self, key: &Key) -> Result<ObjectInfo, PortError> {
-        self.bucket.head(key).await
-    }
-
-    async fn open(
-        &self,
-        key: &Key,
-        pin: &Pin,
-        range: Option<ByteRange>,
-    ) -> Result<OpenObject, PortError> {
-        self.bucket.open(key, pin, range).await
-    }
-
-    async fn restore(
-        &self,
-        key: &Key,
-        wanted: &RestoreSpec,
-        storage_class: Option<&str>,
-    ) -> Result<Restoration, PortError> {
-        self.bucket.restore(key, wanted, storage_class).await
-    }
-
-    async fn tags(&self, key: &Key) -> Result<Vec<Tag>, PortError> {
-        self.bucket.tags(key).await
-    }
-
-    async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
-        self.bucket.acl(key).await
     }
 }

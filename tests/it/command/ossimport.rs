@@ -22,7 +22,7 @@ async fn a_job_cfg_becomes_a_job_file_and_its_secrets_are_said_nowhere() {
     assert!(said.stderr.contains("job.cfg:12: noSuchKey: unknown"), "{}", said.stderr);
     assert!(!format!("{said:?}").contains("-of-the-"), "{said:?}");
 
-    write(&cfg.replace("srcType=cos", "srcType=qiniu"));
+    write(&cfg.replace("srcType=cos", "srcType=gcs"));
     let to_file = ["import-cfg", "job.cfg", "--output", "new.toml", "--json"];
     let refused = ossferry.run(&to_file).await.expect(1);
     let account: serde_json::Value = serde_json::from_str(&refused.stderr).unwrap();

@@ -1,7 +1,10 @@
 //! What would lose data is refused by name, and the same command goes on once it is mended.
 
 use ossferry_core::key::Key;
+use ossferry_tests::clock;
+use ossferry_tests::command::{JobFile, Ossferry};
 use ossferry_tests::fixtures::bytes_of;
+use ossferry_tests::oss::Oss;
 use ossferry_tests::wire::{Fault, Rule};
 
 use super::{cutover, small_job, until_switch};
@@ -26,12 +29,26 @@ async fn a_switch_with_failures_outstanding_is_refused() {
 async fn a_cutover_is_about_one_source_and_one_target() {
     let (oss, ossferry) = small_job(3).await;
     until_switch(&ossferry, &["--no-mirror"]).await;
-    let job = ossferry_tests::command::JobFile::from_oss(&oss).source("prefix = \"k/\"");
+    let job = JobFile::from_oss(&oss).source("prefix = \"k/\"");
     ossferry.write_job(&job.text());
     let refused = cutover(&ossferry, &["--switched"]).await.expect(1);
     assert!(refused.stderr.contains("another source, target, prefix"), "{}", refused.stderr);
     let run = ossferry.run(&["run", "--job", "job.toml", "--pass", "full"]).await.expect(1);
     assert!(run.stderr.contains("was switched to the target of this job"), "{}", run.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_whose_listing_stands_still_is_not_cut_over() {
+    let oss = Oss::start(clock::system()).await;
+    for (line, named) in [
+        ("inventory_file = \"manifest.json\"", "an inventory"),
+        ("keys = \"failed.csv\"", "a list of keys"),
+    ] {
+        let ossferry = Ossferry::new(&JobFile::from_oss(&oss).source(line));
+        let refused = cutover(&ossferry, &["--no-mirror"]).await.expect(1);
+        assert!(refused.stderr.contains(&format!("is listed by {named}")), "{}", refused.stderr);
+        assert!(!ossferry.ledger().exists(), "nothing was begun");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,14 @@ inventory = "inventory/manifest.json"
 credentials = { from = "env", access_key = "A", secret_key = "B" }
 "#;
 
+const KEYS: &str = r#"
+kind = "cos"
+region = "ap-guangzhou"
+bucket = "photos-1250000000"
+keys = "lists/failed.csv"
+credentials = { from = "env", access_key = "A", secret_key = "B" }
+"#;
+
 const KODO: &str = r#"
 kind = "kodo"
 region = "cn-east-1"
@@ -124,9 +132,11 @@ fn every_definition_of_every_version_is_read() {
     }
     let mut along = job(COS);
     (along.policy.tags, along.policy.acl) = (true, true);
-    let text = stored("definitions", "v3-along.json", &along.to_json());
-    assert_eq!(Job::from_json(&text).unwrap(), along);
-    assert_eq!(text.trim_end(), along.to_json());
-    tested.insert("v3-along.json".to_owned());
+    for (file, job) in [("v3-along.json", along), ("v4-keys.json", job(KEYS))] {
+        let text = stored("definitions", file, &job.to_json());
+        assert_eq!(Job::from_json(&text).unwrap(), job, "{file}");
+        assert_eq!(text.trim_end(), job.to_json(), "{file}");
+        tested.insert(file.to_owned());
+    }
     assert_all_tested("definitions", &tested);
 }

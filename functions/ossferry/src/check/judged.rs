@@ -89,6 +89,18 @@ pub(super) fn listing_order(order: ListingOrder, source: &SourceSpec) -> (Level,
             Level::Ok,
             "by markers that only Azure can make: walked one page after another, slower",
         ),
+        (_, SourceSpec::Bucket(bucket))
+            if bucket.kind == StoreKind::Upyun
+                && bucket.keys.is_none()
+                && bucket.inventory.is_none() =>
+        {
+            (Level::Ok, "folder by folder, and each file is asked for its MD5 by HEAD: slower")
+        }
+        (_, SourceSpec::Bucket(bucket)) if bucket.keys.is_some() => (
+            Level::Ok,
+            "that of a list of keys: nothing else is moved or audited, each is asked for by HEAD, and no \
+             date vouches for any",
+        ),
         (_, SourceSpec::Bucket(bucket)) if bucket.inventory.is_some() => (
             Level::Ok,
             "that of an inventory: walked one page after another, and what changed since it was made is \
@@ -194,6 +206,16 @@ pub(super) fn keys(job: &Job, entries: &[Entry]) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Listed keys of which the source says nothing.
+pub(super) fn unknown(entries: &[Entry]) -> Option<String> {
+    let unknown: Vec<&Entry> = entries.iter().filter(|entry| entry.etag.is_none()).collect();
+    let examples = unknown.iter().map(|entry| short(&entry.key));
+    (!unknown.is_empty()).then(|| {
+        let what = "are not at the source any more, or it refuses them, and will be reported so";
+        sentence(unknown.len(), what, examples)
+    })
 }
 
 /// What the servers of a list of URLs did not give of the keys of a page.
@@ -316,6 +338,14 @@ mod tests {
         let told = answers(&[plain, etag(None), etag(Some(ETag::of_size(1)))]);
         assert!(told[0].starts_with("1 could not be asked for"), "{told:?}");
         assert!(told[1].starts_with("1 have neither etag nor date"), "{told:?}");
+    }
+
+    #[test]
+    fn listed_keys_that_are_not_there_are_counted_with_examples() {
+        let known = Entry { etag: Some(ETag::new("e")), ..entry(b"k", 1, false) };
+        assert_eq!(unknown(std::slice::from_ref(&known)), None);
+        let told = unknown(&[known, entry(b"gone", 0, false)]).unwrap();
+        assert!(told.starts_with("1 are not at the source") && told.contains("gone"), "{told}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use ossferry_core::error::PortError;
-use ossferry_core::job::SourceSpec;
+use ossferry_core::job::{SourceSpec, StoreKind};
 use ossferry_core::key::Key;
 use ossferry_core::object::{ByteRange, Entry, Pin};
 use ossferry_core::ports::{ListRequest, ListStart, Page, Source};
@@ -25,7 +25,11 @@ pub(super) async fn probe(
         return;
     }
     findings.warn("dialect", judged::unverified(bucket.kind));
-    if let [first, second, ..] = page.entries.as_slice() {
+    // A page of a folder may hold folders alone: there is nothing to compare.
+    let pages_hold_keys = bucket.kind != StoreKind::Upyun;
+    if let [first, second, ..] = page.entries.as_slice()
+        && pages_hold_keys
+    {
         match pages_of_one(source, &bucket.prefix).await {
             Ok(keys) if keys == [first.key.clone(), second.key.clone()] => {
                 findings.ok("dialect pages", "a second page begins where the first ended");

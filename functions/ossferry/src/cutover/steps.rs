@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ossferry_core::job::SourceSpec;
 use ossferry_core::report::{Report, ReportState};
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::PassId;
@@ -170,6 +171,12 @@ pub(crate) enum CutoverRefusal {
          for ours: run ossferry cutover without --switched first, and switch when it says so"
     )]
     SwitchedTooEarly,
+    /// The job file names what stands in for the source's listing.
+    #[error(
+        "the source is listed by {0}, which stands still: what is written there from now on would be \
+         found by no pass, and a certificate would not know of it. Take that line out of the job file"
+    )]
+    StandsStill(&'static str),
     /// The job file changed.
     #[error(
         "the cutover of job {0} began with another source, target, prefix or filter: put the job file \
@@ -181,6 +188,16 @@ pub(crate) enum CutoverRefusal {
         "pass {0} has just begun: T2 is recorded only while no pass runs. Go on with: ossferry cutover"
     )]
     PassBegan(PassId),
+}
+
+/// Refuses a source whose listing does not show what is written there.
+pub(crate) fn check_listing(source: &SourceSpec) -> Result<(), CutoverRefusal> {
+    let SourceSpec::Bucket(bucket) = source else { return Ok(()) };
+    match (&bucket.inventory, &bucket.keys) {
+        (None, None) => Ok(()),
+        (Some(_), _) => Err(CutoverRefusal::StandsStill("an inventory")),
+        (_, Some(_)) => Err(CutoverRefusal::StandsStill("a list of keys")),
+    }
 }
 
 /// What a pass before the switch says.

@@ -1,7 +1,7 @@
 //! From ossimport's domains to addresses and regions.
 
 use super::cfg::{Became, Cfg};
-use super::draft::{Draft, Lines};
+use super::draft::{Blank, Draft, Lines};
 
 /// Short names of regions that older templates of ossimport have.
 const COS_REGIONS: [(&str, &str); 3] =
@@ -140,18 +140,49 @@ pub(super) fn dialect(cfg: &mut Cfg, lines: &mut Lines, hosts: &[(&str, &str)]) 
     let example = example.unwrap_or_default();
     let remedy = format!("is required: the endpoint, as in {example}");
     let Some(domain) = cfg.required("srcDomain", &remedy) else { return };
-    let host = host(&domain);
-    let region = hosts.iter().find_map(|(before, after)| {
-        let region = host.strip_suffix(after)?.strip_prefix(before)?;
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (!region.is_empty() && region.bytes().all(allowed)).then(|| region.to_owned())
-    });
-    let Some(region) = region else {
+    let Some(region) = region_of(&host(&domain), hosts) else {
         cfg.refuse("srcDomain", format!("names no region: write it as in {example}"));
         return;
     };
     lines.text("region", &region);
     cfg.became("srcDomain", Became::Mapped, "source.region, which has the address");
+}
+
+fn region_of(host: &str, hosts: &[(&str, &str)]) -> Option<String> {
+    hosts.iter().find_map(|(before, after)| {
+        let region = host.strip_suffix(after)?.strip_prefix(before)?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (!region.is_empty() && region.bytes().all(allowed)).then(|| region.to_owned())
+    })
+}
+
+/// The region of a bucket of Kodo. ossimport has the bucket's own domain, which says none; only where
+/// somebody wrote the address of the S3 dialect is it known.
+pub(super) fn kodo(cfg: &mut Cfg, draft: &mut Draft) {
+    const HOSTS: [(&str, &str); 2] = [("s3-", ".qiniucs.com"), ("s3.", ".qiniucs.com")];
+    let region = cfg.text("srcDomain").and_then(|domain| region_of(&host(&domain), &HOSTS));
+    if let Some(region) = region {
+        draft.source.text("region", &region);
+        cfg.became("srcDomain", Became::Mapped, "source.region, which has the address");
+        return;
+    }
+    draft.source.blank(Blank::KODO_REGION);
+    draft.blank = Some(Blank::KODO_REGION);
+    let note = "source.region: this is the bucket's own domain, which says none; the job file is refused \
+                until its line is written";
+    cfg.became("srcDomain", Became::ToFillIn, note);
+}
+
+/// One of UPYUN's addresses, each of a carrier.
+pub(super) fn upyun(cfg: &mut Cfg, lines: &mut Lines) {
+    let Some(domain) = cfg.text("srcDomain") else { return };
+    let host = host(&domain);
+    if !is_plain(&host) || !host.ends_with(".api.upyun.com") {
+        cfg.refuse("srcDomain", "is no address of UPYUN's interface, as in v0.api.upyun.com");
+        return;
+    }
+    lines.text("endpoint", &format!("https://{host}"));
+    cfg.became("srcDomain", Became::Mapped, "source.endpoint, by https");
 }
 
 /// The account's address in a cloud of Azure that is not the common one.

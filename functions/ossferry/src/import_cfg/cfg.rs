@@ -25,6 +25,8 @@ pub(super) enum Became {
     Kept,
     /// Stands in the job file, or beside it, in other words.
     Mapped,
+    /// Does not say what the job file needs in its place: whoever knows it has to write it there.
+    ToFillIn,
     /// Nothing is to be made of it.
     NotNeeded,
     /// Stands in the way of a job file.
@@ -40,6 +42,7 @@ impl Became {
         match self {
             Self::Kept => "kept",
             Self::Mapped => "mapped",
+            Self::ToFillIn => "to be filled in",
             Self::NotNeeded => "no longer needed",
             Self::Refused => "refused",
             Self::Unknown => "unknown",

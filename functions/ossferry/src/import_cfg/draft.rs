@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 /// Sections of a job file, as lines.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -19,6 +21,43 @@ pub(super) struct Draft {
     pub(super) limits: Lines,
     /// Variables that the job file names, and where the value stands that belongs into each.
     pub(super) variables: Vec<(&'static str, String)>,
+    /// What ossimport's files do not say.
+    pub(super) blank: Option<Blank>,
+}
+
+/// A line that whoever knows it has to write. Until then the job file is none, and is refused for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(super) struct Blank {
+    /// `source.region`.
+    pub(super) key: &'static str,
+    /// Below its section.
+    #[serde(skip)]
+    name: &'static str,
+    /// What it is, and who says it.
+    pub(super) what: &'static str,
+    /// One of the values that it has elsewhere.
+    pub(super) example: &'static str,
+}
+
+impl Blank {
+    /// Which region a bucket of Kodo is in.
+    pub(super) const KODO_REGION: Self = Self {
+        key: "source.region",
+        name: "region",
+        what: "the region of the bucket, as Qiniu's console shows it",
+        example: "cn-east-1",
+    };
+
+    /// The line as it is written: empty, and not read before somebody takes the `#` away.
+    fn line(self) -> String {
+        format!("#{} = \"\"\n", self.name)
+    }
+
+    /// The file as it would be with the example.
+    pub(super) fn filled_in(self, text: &str) -> String {
+        let line = format!("{} = \"{}\"\n", self.name, self.example);
+        text.replacen(&self.line(), &line, 1)
+    }
 }
 
 /// `key = value` lines of a section.
@@ -34,6 +73,14 @@ impl Lines {
     /// A whole number. TOML's go to 2^63.
     pub(super) fn whole(&mut self, key: &str, value: u64) {
         self.raw(key, &value.min(i64::MAX.cast_unsigned()).to_string());
+    }
+
+    /// A line that is to be filled in.
+    pub(super) fn blank(&mut self, blank: Blank) {
+        let Blank { what, example, .. } = blank;
+        let line = blank.line();
+        write!(self.0, "# To be filled in: {what}. As in \"{example}\".\n{line}")
+            .expect("a text takes any text");
     }
 
     /// As it is.

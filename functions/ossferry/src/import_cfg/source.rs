@@ -4,7 +4,7 @@ use super::address;
 use super::cfg::{Became, Cfg};
 use super::draft::Draft;
 
-/// Keys of a source. Where the kind of source is refused, so are they.
+/// Keys of a source.
 pub(super) const OF_SOURCE: [&str; 11] = [
     "srcAccessKey",
     "srcSecretKey",
@@ -19,6 +19,10 @@ pub(super) const OF_SOURCE: [&str; 11] = [
     "cdnDomain",
 ];
 
+/// Halves of a key, and the variables that they belong into.
+const NAMES: [(&str, &str); 2] =
+    [("srcAccessKey", "SOURCE_ACCESS_KEY"), ("srcSecretKey", "SOURCE_SECRET_KEY")];
+
 /// What becomes of a kind of source.
 #[derive(Clone, Copy)]
 enum Form {
@@ -26,35 +30,23 @@ enum Form {
     Oss,
     Cos,
     S3,
+    Kodo,
     /// By its own S3 dialect: our kind, and the address of a region before and after its name.
     Dialect(&'static str, &'static [(&'static str, &'static str)]),
     UrlList,
     Azure,
-    /// No job file can be made of it; what to do in its place.
-    ByHand(&'static str),
+    Upyun,
 }
 
 /// As ossimport spells them: it minds capitals.
 const TYPES: [(&str, Form); 10] = [
     ("local", Form::Folder),
     ("oss", Form::Oss),
-    (
-        "qiniu",
-        Form::ByHand(
-            "srcDomain is the bucket's own domain and says no region: write kind = \"kodo\" with the \
-             bucket's region, as in region = \"cn-east-1\"",
-        ),
-    ),
+    ("qiniu", Form::Kodo),
     ("bos", Form::Dialect("bos", &[("s3.", ".bcebos.com"), ("", ".bcebos.com")])),
     ("ks3", Form::Dialect("ks3", &[("ks3-", ".ksyun.com"), ("ks3-", ".ksyuncs.com")])),
     ("s3", Form::S3),
-    (
-        "youpai",
-        Form::ByHand(
-            "no source reads UPYUN: fetch the files into a folder by UPYUN's own tool, and take \
-             srcType=local",
-        ),
-    ),
+    ("youpai", Form::Upyun),
     ("http", Form::UrlList),
     ("cos", Form::Cos),
     ("azure", Form::Azure),
@@ -71,15 +63,13 @@ pub(super) fn read(cfg: &mut Cfg, draft: &mut Draft) {
         Some((_, Form::Oss)) => oss(cfg, draft),
         Some((_, Form::Cos)) => cos(cfg, draft),
         Some((_, Form::S3)) => s3(cfg, draft),
-        Some((_, Form::Dialect(kind, hosts))) => dialect(cfg, draft, kind, hosts),
+        Some((_, Form::Kodo)) => dialect(cfg, draft, "kodo", address::kodo),
+        Some((_, Form::Dialect(kind, hosts))) => dialect(cfg, draft, kind, |cfg, draft| {
+            address::dialect(cfg, &mut draft.source, hosts);
+        }),
         Some((_, Form::UrlList)) => url_list(cfg, draft),
         Some((_, Form::Azure)) => azure(cfg, draft),
-        Some((_, Form::ByHand(instead))) => {
-            cfg.refuse("srcType", *instead);
-            for key in OF_SOURCE {
-                cfg.became(key, Became::Refused, "with its srcType");
-            }
-        }
+        Some((_, Form::Upyun)) => upyun(cfg, draft),
         None => {
             let near = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name));
             let remedy = match near {
@@ -126,18 +116,38 @@ fn s3(cfg: &mut Cfg, draft: &mut Draft) {
     credentials(cfg, draft);
 }
 
-fn dialect(cfg: &mut Cfg, draft: &mut Draft, kind: &str, hosts: &[(&str, &str)]) {
+/// A store by its own S3 dialect; `place` writes where it is.
+fn dialect(cfg: &mut Cfg, draft: &mut Draft, kind: &str, place: impl FnOnce(&mut Cfg, &mut Draft)) {
     let note =
         format!("source.kind = \"{kind}\", by its S3 dialect; no such store was tried: check");
     cfg.became("srcType", Became::Mapped, note);
     draft.source.text("kind", kind);
-    address::dialect(cfg, &mut draft.source, hosts);
+    place(cfg, draft);
     bucket(cfg, draft);
     if let Some(prefix) = cfg.text("srcPrefix") {
         draft.source.text("prefix", &prefix);
         cfg.became("srcPrefix", Became::Kept, "source.prefix");
     }
     credentials(cfg, draft);
+}
+
+fn upyun(cfg: &mut Cfg, draft: &mut Draft) {
+    let note = "source.kind = \"upyun\", by its REST interface; no such store was tried: check";
+    cfg.became("srcType", Became::Mapped, note);
+    draft.source.text("kind", "upyun");
+    address::upyun(cfg, &mut draft.source);
+    bucket(cfg, draft);
+    if let Some(prefix) = cfg.text("srcPrefix") {
+        draft.source.text("prefix", prefix.trim_start_matches('/'));
+        cfg.became("srcPrefix", Became::Kept, "source.prefix; no key begins with /");
+    }
+    let note =
+        "files are read from the storage itself; where UPYUN limits that, limits.source does";
+    for key in ["isDownloadFromCdn", "cdnDomain"] {
+        cfg.became(key, Became::NotNeeded, note);
+    }
+    // Nobody is answered without a signature.
+    by_variables(cfg, draft);
 }
 
 fn url_list(cfg: &mut Cfg, draft: &mut Draft) {
@@ -252,8 +262,6 @@ fn bucket(cfg: &mut Cfg, draft: &mut Draft) {
 
 /// Names of variables, never a key.
 fn credentials(cfg: &mut Cfg, draft: &mut Draft) {
-    const NAMES: [(&str, &str); 2] =
-        [("srcAccessKey", "SOURCE_ACCESS_KEY"), ("srcSecretKey", "SOURCE_SECRET_KEY")];
     if NAMES.iter().all(|(key, _)| cfg.text(key).is_none()) {
         draft.source.raw("credentials", "{ from = \"anonymous\" }");
         for (key, _) in NAMES {
@@ -261,6 +269,10 @@ fn credentials(cfg: &mut Cfg, draft: &mut Draft) {
         }
         return;
     }
+    by_variables(cfg, draft);
+}
+
+fn by_variables(cfg: &mut Cfg, draft: &mut Draft) {
     draft.source.raw(
         "credentials",
         "{ from = \"env\", access_key = \"SOURCE_ACCESS_KEY\", secret_key = \"SOURCE_SECRET_KEY\" }",

@@ -69,10 +69,42 @@ fn each_of_the_ten_kinds_of_source_becomes_what_is_stored() {
             std::fs::read_to_string(sample_path(&format!("{name}.toml"))).unwrap_or_default();
         assert_eq!(found, stored, "{name}: this version makes:\n{found}");
         if imported.text.is_some() {
-            Job::parse(&stored).unwrap();
+            assert_parses(&imported, &stored);
         }
         let unsaid = imported.keys.iter().filter(|fate| fate.became == Became::Unknown).count();
         assert_eq!(unsaid, 0, "{name}: every key of ossimport is known");
+    }
+}
+
+/// It is a job file, or is refused for nothing but the line that has to be written, and is one with it.
+fn assert_parses(imported: &Imported, text: &str) {
+    let Some(blank) = imported.blank else {
+        Job::parse(text).unwrap();
+        return;
+    };
+    let errors = Job::parse(text).unwrap_err().0;
+    let keys: Vec<&str> = errors.iter().map(|error| error.key.as_str()).collect();
+    assert_eq!(keys, [blank.key], "{text}");
+    Job::parse(&blank.filled_in(text)).unwrap();
+}
+
+#[test]
+fn the_region_of_a_kodo_bucket_is_asked_for_where_no_address_says_it() {
+    for domain in ["http://photos.example.com", "http://s3.qiniucs.com", ""] {
+        let imported = with(&format!("srcType=qiniu\nsrcDomain={domain}\n"));
+        assert_parses(&imported, imported.text.as_ref().unwrap());
+        assert_eq!(fate(&imported, "srcDomain").became, Became::ToFillIn, "{domain}");
+        assert!(
+            imported.for_people("job.toml").contains("source.region  the region of the bucket")
+        );
+        let uncommented = imported.text.unwrap().replacen("#region", "region", 1);
+        let errors = Job::parse(&uncommented).unwrap_err().to_string();
+        assert!(errors.contains("source.region") && errors.contains("is required"), "{errors}");
+    }
+    for domain in ["https://s3-cn-south-1.qiniucs.com", "s3.cn-south-1.qiniucs.com"] {
+        let imported = with(&format!("srcType=qiniu\nsrcDomain={domain}\n"));
+        let SourceSpec::Bucket(bucket) = job(&imported).source else { panic!("a bucket") };
+        assert_eq!(bucket.endpoint, "https://s3-cn-south-1.qiniucs.com");
     }
 }
 
@@ -186,6 +218,8 @@ fn what_cannot_be_carried_is_refused_with_its_cause() {
         ("multipartUploadPartSize=much\n", "multipartUploadPartSize", "no size"),
         ("srcType=cos\nsrcDomain=ap-guangzhou\n", "appId", "NAME-APPID"),
         ("srcType=cos\nsrcDomain=x/y\nappId=1250000000\n", "srcDomain", "no region of COS"),
+        ("srcType=youpai\nsrcDomain=photos.example.com\n", "srcDomain", "of UPYUN's interface"),
+        ("srcType=youpai\nsrcDomain=\nsrcSecretKey=\n", "srcSecretKey", "other half"),
         ("srcType=s3\nsrcDomain=from.s3.eu-central-1.amazonaws.com\n", "srcDomain", "no region"),
     ] {
         assert_refused(&with(lines), key, why);
@@ -358,7 +392,9 @@ proptest! {
         let refused = imported.keys.iter().any(|fate| fate.became == Became::Refused);
         prop_assert_eq!(imported.text.is_none(), refused);
         if let Some(text) = &imported.text {
-            prop_assert!(Job::parse(text).is_ok(), "{text}");
+            let whole = imported.blank.map_or_else(|| text.clone(), |blank| blank.filled_in(text));
+            prop_assert!(Job::parse(&whole).is_ok(), "{whole}");
+            prop_assert_eq!(Job::parse(text).is_ok(), imported.blank.is_none());
         }
     }
 

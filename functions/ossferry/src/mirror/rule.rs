@@ -26,6 +26,12 @@ pub(crate) enum MirrorRefusal {
     /// A key signs for the S3 family only.
     #[error("OSS reads a private bucket of OSS by a role: --mirror-auth role --mirror-role NAME")]
     KeyForOss,
+    /// UPYUN's own signatures are none that OSS makes.
+    #[error(
+        "OSS cannot read UPYUN by its own interface: front the bucket by an address that anybody may read \
+         (--mirror-auth none --mirror-url URL)"
+    )]
+    OriginOfUpyun,
     /// A role reads OSS only.
     #[error("a role reads buckets of OSS only; for this source write --mirror-auth key, or none")]
     RoleForOthers,
@@ -99,6 +105,10 @@ pub(crate) async fn rule_of(
         let text = prefix.as_str().map(str::to_owned);
         text.ok_or_else(|| MirrorRefusal::PrefixNotText(prefix.clone()))
     };
+    let is_signed = matches!(origin.auth, Some(OriginAuth::Key));
+    if source.kind == StoreKind::Upyun && (is_signed || origin.url.is_none()) {
+        return Err(MirrorRefusal::OriginOfUpyun.into());
+    }
     let url = match &origin.url {
         None => url_of(source),
         Some(url) if is_origin(url) => url.clone(),
@@ -223,10 +233,13 @@ mod tests {
         let token = KEYS.replace(" }", ", token = \"TOKEN\" }");
         let oss =
             job(&format!("kind = \"oss\"\nregion = \"cn-beijing\"\nbucket = \"old\"\n{KEYS}"));
+        let upyun = job(&format!("kind = \"upyun\"\nbucket = \"old\"\n{KEYS}"));
         let folder = job("kind = \"folder\"\npath = \"/data\"");
         let public = s3("credentials = { from = \"anonymous\" }");
         for (job, auth, hint) in [
             (&folder, None, "from a bucket"),
+            (&upyun, Some(Key), "--mirror-url URL"),
+            (&upyun, Some(OriginAuth::None), "--mirror-url URL"),
             (&oss, Some(Key), "by a role"),
             (&oss, Some(Role), "--mirror-role NAME"),
             (&s3(KEYS), Some(Role), "buckets of OSS only"),

@@ -108,7 +108,7 @@ fn answer(job: &Job, property: Property) -> (Fate, &'static str, bool) {
             (Dropped, note, false)
         }
         Property::Versions => (Dropped, "only the current version is copied", false),
-        Property::WebsiteRedirect if matches!(kind, "azure" | "oss") => {
+        Property::WebsiteRedirect if matches!(kind, "azure" | "oss" | "upyun") => {
             (Absent, "the source has none", false)
         }
         Property::WebsiteRedirect => (Dropped, "OSS has none of an object", true),

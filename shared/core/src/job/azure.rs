@@ -58,6 +58,8 @@ pub(super) fn read(
         ("etag_is_md5", BUCKETS),
         ("inventory", BUCKETS),
         ("inventory_file", BUCKETS),
+        ("keys", BUCKETS),
+        ("keys_file", BUCKETS),
     ];
     elsewhere.extend(URL_LIST_ONLY.map(|name| (name, URL_LISTS)));
     section.finish(&elsewhere, mistakes);

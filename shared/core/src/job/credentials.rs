@@ -102,7 +102,8 @@ impl Form {
     /// The forms for a source of this kind, or for the target (`None`).
     fn of(kind: Option<StoreKind>) -> Vec<(&'static str, Self)> {
         let mut forms = vec![("env", Self::Env)];
-        if kind.is_some() {
+        // UPYUN's interface answers nobody without a signature.
+        if kind.is_some_and(|kind| kind != StoreKind::Upyun) {
             forms.push(("anonymous", Self::Anonymous));
         }
         if matches!(kind, Some(StoreKind::S3 | StoreKind::S3Compatible)) {

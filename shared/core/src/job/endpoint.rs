@@ -51,6 +51,8 @@ pub(super) fn usual(kind: StoreKind, region: &str) -> Option<String> {
         StoreKind::S3 => Some(format!("https://s3.{region}.amazonaws.com")),
         // One for all regions.
         StoreKind::Gcs => Some("https://storage.googleapis.com".to_owned()),
+        // The one that finds the way by itself; v1 to v3 are of one carrier each.
+        StoreKind::Upyun => Some("https://v0.api.upyun.com".to_owned()),
         _ => kind.known().host.map(|(before, after)| format!("https://{before}{region}{after}")),
     }
 }
@@ -58,7 +60,7 @@ pub(super) fn usual(kind: StoreKind, region: &str) -> Option<String> {
 /// The region that an endpoint spells, where it does; what a store without regions expects in a
 /// signature, where it has none.
 pub(super) fn region(kind: StoreKind, endpoint: Option<&str>) -> Option<String> {
-    if kind == StoreKind::Gcs {
+    if matches!(kind, StoreKind::Gcs | StoreKind::Upyun) {
         return Some("auto".to_owned());
     }
     let endpoint = endpoint?;

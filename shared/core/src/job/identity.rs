@@ -4,13 +4,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{BucketSource, Job, SourceSpec, TargetSpec, endpoint};
+use super::{BucketSource, Job, ListingPlace, SourceSpec, StoreKind, TargetSpec, endpoint};
 use crate::crc;
 
 /// Version of the definition that the ledger keeps. Version 1 kept `source.etag_is_md5` beside the
-/// source, as `source_etag_is_md5`, or was silent of it, which meant true. Version 3 asks for tags or ACLs;
-/// where a job asks for neither, version 2 is still written.
-pub const DEFINITION_VERSION: u32 = 3;
+/// source, as `source_etag_is_md5`, or was silent of it, which meant true. Version 3 asks for tags or ACLs,
+/// and version 4 names a list of keys; where a job does neither, version 2 is still written.
+pub const DEFINITION_VERSION: u32 = 4;
+
+/// The version that knows of no list of keys. A program of that time must not copy the whole bucket.
+const BEFORE_KEYS: u32 = 3;
 
 /// The version that knows of no tags or ACLs. A program of that time must not copy without them.
 const BEFORE_TAGS: u32 = 2;
@@ -43,8 +46,11 @@ fn raise_from_1(job: &mut Value) {
 impl Job {
     /// The normalised definition, for the ledger.
     pub fn to_json(&self) -> String {
-        let asks_for_more = self.policy.asks_for_more();
-        let version = if asks_for_more { DEFINITION_VERSION } else { BEFORE_TAGS };
+        let version = match self.source.keys() {
+            Some(_) => DEFINITION_VERSION,
+            None if self.policy.asks_for_more() => BEFORE_KEYS,
+            None => BEFORE_TAGS,
+        };
         let definition = Versioned { version, job: self };
         serde_json::to_string(&definition).expect("a job is plain data with text keys")
     }
@@ -54,14 +60,14 @@ impl Job {
         let mut definition: Versioned<Value> = serde_json::from_str(text)?;
         match definition.version {
             1 => raise_from_1(&mut definition.job),
-            BEFORE_TAGS | DEFINITION_VERSION => {}
+            BEFORE_TAGS..=DEFINITION_VERSION => {}
             version => return Err(BadDefinition::Version(version)),
         }
         Ok(serde_json::from_value(definition.job)?)
     }
 
-    /// 32 hex digits over what decides which objects belong and where they go: source, target,
-    /// prefixes, filter. Credentials, policy, limits and another address of the same bucket do not
+    /// 32 hex digits over what decides which objects belong and where they go: source, list of keys,
+    /// target, prefixes, filter. Credentials, policy, limits and another address of the same bucket do not
     /// change it.
     pub fn scope_hash(&self) -> String {
         let (kind, store) = match &self.source {
@@ -97,6 +103,12 @@ impl Job {
         for size in [filter.size_min, filter.size_max] {
             digest.add(&size.map_or_else(String::new, |size| size.to_string()));
         }
+        // Added only where there is one: other jobs keep the hash that stands in their ledgers.
+        match self.source.keys() {
+            Some(ListingPlace::Key(key)) => digest.add(&format!("keys {key}")),
+            Some(ListingPlace::File(path)) => digest.add(&format!("keys_file {path}")),
+            None => {}
+        }
         hex(&digest.0)
     }
 
@@ -125,6 +137,10 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Names a bucket the same at each of its addresses.
 pub(super) fn store_of_source(source: &BucketSource) -> String {
+    // Names of buckets are unique in UPYUN, which has an address of each carrier.
+    if source.kind == StoreKind::Upyun && endpoint::host(&source.endpoint).ends_with(".upyun.com") {
+        return format!("upyun.com/{}", source.bucket);
+    }
     store(&source.endpoint, &source.region, &source.bucket)
 }
 

@@ -26,6 +26,8 @@ pub enum StoreKind {
     Ks3,
     /// Huawei OBS, by its S3 dialect.
     Obs,
+    /// UPYUN, by its own REST interface.
+    Upyun,
 }
 
 /// What is known of a kind before one of its buckets is asked.
@@ -64,7 +66,7 @@ const UNTRIED: Known = Known {
 
 impl StoreKind {
     /// Every kind, in the order in which they are offered.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::S3,
         Self::Cos,
         Self::S3Compatible,
@@ -74,6 +76,7 @@ impl StoreKind {
         Self::Bos,
         Self::Ks3,
         Self::Obs,
+        Self::Upyun,
     ];
 
     /// As the job file spells it.
@@ -89,7 +92,9 @@ impl StoreKind {
 
     /// Whether the job file may say how this kind lists, and what its `ETag`s are.
     pub(super) fn may_be_told(self) -> bool {
-        self == Self::S3Compatible || !(self.is_verified() || self == Self::Cos)
+        // UPYUN's listing is of a folder, in no order, whatever the job file says.
+        let is_fixed = self.is_verified() || matches!(self, Self::Cos | Self::Upyun);
+        self == Self::S3Compatible || !is_fixed
     }
 
     pub(super) fn known(self) -> Known {
@@ -169,6 +174,8 @@ impl StoreKind {
                 region: "cn-north-4",
                 ..UNTRIED
             },
+            // <https://help.upyun.com/knowledge-base/rest_api/>
+            Self::Upyun => Known { name: "upyun", addressing: Path, region: "auto", ..UNTRIED },
         }
     }
 }

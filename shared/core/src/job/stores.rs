@@ -4,7 +4,7 @@ use super::mistakes::Mistakes;
 use super::section::{Found, Section};
 use super::state::Host;
 use super::{
-    Addressing, BucketSource, Encryption, FolderSource, InventoryPlace, SourceSpec, StoreKind,
+    Addressing, BucketSource, Encryption, FolderSource, ListingPlace, SourceSpec, StoreKind,
     TargetSpec, azure, credentials, endpoint, restoring, url_list,
 };
 use crate::key::Key;
@@ -13,7 +13,7 @@ const ADDRESSINGS: [(&str, Addressing); 2] =
     [("path", Addressing::Path), ("virtual", Addressing::Virtual)];
 
 /// What only a source that is a bucket has, and what has it.
-pub(super) const BUCKET_ONLY: [&str; 10] = [
+pub(super) const BUCKET_ONLY: [&str; 12] = [
     "endpoint",
     "region",
     "bucket",
@@ -23,6 +23,8 @@ pub(super) const BUCKET_ONLY: [&str; 10] = [
     "etag_is_md5",
     "inventory",
     "inventory_file",
+    "keys",
+    "keys_file",
     "credentials",
 ];
 pub(super) const BUCKETS: &str = "the kinds that are buckets";
@@ -124,7 +126,14 @@ fn bucket(
         etag_is_md5 = section.flag("etag_is_md5", mistakes).unwrap_or(etag_is_md5);
     } else {
         elsewhere.push(("etag_is_md5", "kind = \"s3-compatible\": of this kind it is known"));
-        elsewhere.push(("listing_order", "kind = \"s3-compatible\": this kind lists by bytes"));
+        elsewhere.push((
+            "listing_order",
+            if known.lists_by_bytes {
+                "kind = \"s3-compatible\": this kind lists by bytes"
+            } else {
+                "kind = \"s3-compatible\": this kind lists folder by folder"
+            },
+        ));
     }
     let restoring = section.section("restore", mistakes);
     let restoring_at = restoring.at();
@@ -136,7 +145,7 @@ fn bucket(
         let remedy = "restore its archived objects by its own tools, and remove the line";
         mistakes.add(restoring_at, section.full("restore"), problem, remedy);
     }
-    let inventory = inventory(&mut section, host, mistakes);
+    let (inventory, keys) = listed_by(&mut section, host, mistakes);
     let below = section.section("credentials", mistakes);
     let credentials = credentials::read(below, Some(kind), host, mistakes);
     section.finish(&elsewhere, mistakes);
@@ -157,37 +166,58 @@ fn bucket(
         credentials: credentials?,
         restore,
         inventory,
+        keys,
     })
 }
 
-fn inventory(
+/// What stands in for the listing: the inventory, and the list of keys. One of them at most.
+fn listed_by(
     section: &mut Section<'_, '_>,
     host: Host,
     mistakes: &mut Mistakes<'_>,
-) -> Option<InventoryPlace> {
-    let key = section.text("inventory", mistakes);
-    let file = section.text("inventory_file", mistakes);
-    let mut wrong = |at, name, problem: &str, remedy: &str| {
-        mistakes.add(at, section.full(name), problem, remedy);
+) -> (Option<ListingPlace>, Option<ListingPlace>) {
+    let inventory = listing(section, ["inventory", "inventory_file"], host, mistakes);
+    let keys = listing(section, ["keys", "keys_file"], host, mistakes);
+    if let Some((found, name)) = &inventory
+        && found.value.rsplit('.').next() != Some("json")
+    {
+        let remedy = format!("write {name} = \"…/manifest.json\"");
+        mistakes.add(found.at, section.full(name), "is no manifest", remedy);
+    }
+    if let (Some(_), Some((found, name))) = (&inventory, &keys) {
+        let problem = "is a second list of what is moved, beside the inventory";
+        mistakes.add(found.at, section.full(name), problem, "remove one of the two lines");
+    }
+    let place = |(found, name): (Found<String>, &str)| {
+        if name.ends_with("_file") {
+            ListingPlace::File(found.value)
+        } else {
+            ListingPlace::Key(Key::from(found.value))
+        }
     };
-    if let (Some(_), Some(file)) = (&key, &file) {
-        wrong(file.at, "inventory_file", "is a second inventory", "remove one of the two lines");
-    } else if let Some(file) = &file
+    (inventory.map(place), keys.map(place))
+}
+
+/// A file that is a key of the bucket by the first of these names, or of this machine by the second.
+fn listing(
+    section: &mut Section<'_, '_>,
+    [key, file]: [&'static str; 2],
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<(Found<String>, &'static str)> {
+    let in_bucket = section.text(key, mistakes);
+    let on_machine = section.text(file, mistakes);
+    if let (Some(_), Some(found)) = (&in_bucket, &on_machine) {
+        let problem = format!("is a second one, beside {key}");
+        mistakes.add(found.at, section.full(file), problem, "remove one of the two lines");
+    } else if let Some(found) = &on_machine
         && host != Host::Machine
     {
         let problem = "is on this machine's disk, which a function does not have";
-        wrong(file.at, "inventory_file", problem, "write the manifest's key as inventory");
+        let remedy = format!("put it into the bucket, and write its key as {key}");
+        mistakes.add(found.at, section.full(file), problem, remedy);
     }
-    for (found, name) in [(&key, "inventory"), (&file, "inventory_file")] {
-        if let Some(Found { value, at }) = found
-            && value.rsplit('.').next() != Some("json")
-        {
-            let remedy = format!("write {name} = \"…/manifest.json\"");
-            wrong(*at, name, "is no manifest", &remedy);
-        }
-    }
-    let key = key.map(|found| InventoryPlace::Key(Key::from(found.value)));
-    key.or_else(|| file.map(|found| InventoryPlace::File(found.value)))
+    in_bucket.map(|found| (found, key)).or_else(|| on_machine.map(|found| (found, file)))
 }
 
 pub(super) fn target(
@@ -258,6 +288,9 @@ fn heed(
     let problem = match (written.value, kind) {
         (Addressing::Path, StoreKind::Cos) => {
             "COS takes a bucket's name in the host only, so \"path\" cannot be used"
+        }
+        (Addressing::Virtual, StoreKind::Upyun) => {
+            "UPYUN takes a bucket's name in the path only, so \"virtual\" cannot be used"
         }
         (Addressing::Virtual, StoreKind::S3 | StoreKind::Oss) if endpoint::is_bare(endpoint) => {
             "a bare address has no room for the bucket's name in front, so \"virtual\" cannot be used"

@@ -281,8 +281,8 @@ fn the_scope_is_what_decides_which_objects_belong() {
 fn the_ledger_gives_the_job_back() {
     for job in [parsed(S3), parsed(&uncommented(Job::template()))] {
         assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
-        let newer = job.to_json().replacen("\"version\":2", "\"version\":4", 1);
-        assert!(matches!(Job::from_json(&newer), Err(BadDefinition::Version(4))));
+        let newer = job.to_json().replacen("\"version\":2", "\"version\":5", 1);
+        assert!(matches!(Job::from_json(&newer), Err(BadDefinition::Version(5))));
     }
 }
 

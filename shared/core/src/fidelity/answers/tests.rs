@@ -55,6 +55,7 @@ fn every_kind_of_source_has_an_answer_for_every_property() {
         ("bos", "kmdddddddd"),
         ("ks3", "kmdddddddd"),
         ("obs", "kmdddddddd"),
+        ("upyun", "kmdddddd-d"),
         ("folder", "m-----d---"),
         ("http", "k-----d---"),
         ("azure", "kmd-dddd-d"),
@@ -79,7 +80,7 @@ fn what_a_job_asks_for_changes_the_answers() {
     assert_eq!(of(copied, "azure").unwrap(), "kmk-dddd-d");
     let copied = "[policy]\ntags = \"copy\"\nacl = \"copy\"\n";
     assert_eq!(of(copied, "s3").unwrap(), "kmkkdddddd");
-    for kind in ["folder", "http", "azure", "gcs", "kodo", "bos", "ks3", "obs"] {
+    for kind in ["folder", "http", "azure", "gcs", "kodo", "bos", "ks3", "obs", "upyun"] {
         assert_eq!(of(copied, kind), None, "{kind}: refused");
     }
     let kept = "keep_last_modified = true\nencryption = \"KMS\"\nstorage_class = \"IA\"\n";

@@ -1,6 +1,6 @@
 //! Buckets of stores that were not tried, and buckets that are listed by an inventory.
 
-use super::super::InventoryPlace;
+use super::super::ListingPlace;
 use super::*;
 
 #[test]
@@ -65,11 +65,40 @@ fn stores_that_were_not_tried_are_told_by_the_file_what_is_not_known_of_them() {
 }
 
 #[test]
+fn upyun_is_one_store_at_each_of_its_addresses_and_listed_by_folders_whatever_the_file_says() {
+    let with = |lines: &str| {
+        let kind = format!("kind = \"upyun\"\n{lines}");
+        S3.replace("kind = \"s3\"", &kind).replace("region = \"eu-central-1\"\n", "")
+    };
+    let job = parsed(&with(""));
+    let SourceSpec::Bucket(source) = &job.source else { panic!("want a bucket") };
+    assert_eq!(source.endpoint, "https://v0.api.upyun.com");
+    assert_eq!(
+        (source.addressing, source.listing_order()),
+        (Addressing::Path, ListingOrder::Serial)
+    );
+    let elsewhere = parsed(&with("endpoint = \"https://v2.api.upyun.com\""));
+    assert_eq!(elsewhere.scope_hash(), job.scope_hash());
+    for (line, key) in [
+        ("listing_order = \"bytes\"", "source.listing_order"),
+        ("list_version = 2", "source.list_version"),
+        ("etag_is_md5 = true", "source.etag_is_md5"),
+        ("addressing = \"virtual\"", "source.addressing"),
+        ("restore = { days = 3, tier = \"Bulk\" }", "source.restore"),
+    ] {
+        assert!(mistakes(&with(line)).iter().any(|(_, found)| found == key), "{line}");
+    }
+    let env = "{ from = \"env\", access_key = \"A\", secret_key = \"B\" }";
+    let unsigned = with("").replacen(env, "{ from = \"anonymous\" }", 1);
+    assert_eq!(mistakes(&unsigned)[0].1, "source.credentials.from");
+}
+
+#[test]
 fn an_inventory_stands_in_for_a_listing() {
     let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
     for (line, place) in [
-        ("inventory = \"inv/manifest.json\"", InventoryPlace::Key(Key::from("inv/manifest.json"))),
-        ("inventory_file = \"m.json\"", InventoryPlace::File("m.json".to_owned())),
+        ("inventory = \"inv/manifest.json\"", ListingPlace::Key(Key::from("inv/manifest.json"))),
+        ("inventory_file = \"m.json\"", ListingPlace::File("m.json".to_owned())),
     ] {
         let job = parsed(&with(line));
         assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
@@ -88,4 +117,39 @@ fn an_inventory_stands_in_for_a_listing() {
     assert!(!parsed(S3).to_json().contains("inventory"), "what has none is stored as before");
     let deployed = with("inventory_file = \"m.json\"") + "[state]\nkind = \"aws\"\nstack = \"s\"\n";
     assert!(mistakes(&deployed).iter().any(|(_, key)| key == "source.inventory_file"));
+}
+
+#[test]
+fn a_list_of_keys_is_a_scope_of_its_own() {
+    let with = |lines: &str| S3.replacen("prefix =", &format!("{lines}\nprefix ="), 1);
+    let mut scopes = std::collections::BTreeSet::from([parsed(S3).scope_hash()]);
+    for (line, place) in [
+        ("keys = \"lists/failed.csv\"", ListingPlace::Key(Key::from("lists/failed.csv"))),
+        ("keys = \"lists/other.csv\"", ListingPlace::Key(Key::from("lists/other.csv"))),
+        ("keys_file = \"lists/failed.csv\"", ListingPlace::File("lists/failed.csv".to_owned())),
+    ] {
+        let job = parsed(&with(line));
+        assert_eq!(Job::from_json(&job.to_json()).unwrap(), job);
+        assert_eq!(job.source.listing_order(), ListingOrder::Serial);
+        assert_eq!(job.source.keys(), Some(&place));
+        assert!(scopes.insert(job.scope_hash()), "{line}: other objects belong");
+        assert!(job.to_json().starts_with("{\"version\":4,"), "an older program would move all");
+    }
+    for (lines, key) in [
+        ("keys = \"a\"\nkeys_file = \"b\"", "source.keys_file"),
+        ("keys = \"a\"\ninventory = \"m.json\"", "source.keys"),
+        ("keys_file = \"a\"\ninventory_file = \"m.json\"", "source.keys_file"),
+        ("keys = 1", "source.keys"),
+    ] {
+        assert!(mistakes(&with(lines)).iter().any(|(_, found)| found == key), "{lines}");
+    }
+    assert!(
+        parsed(S3).to_json().starts_with("{\"version\":2,"),
+        "what has none is stored as before"
+    );
+    let state = "[state]\nkind = \"aws\"\nstack = \"s\"\n";
+    let deployed = with("keys_file = \"failed.csv\"") + state;
+    assert!(mistakes(&deployed).iter().any(|(_, key)| key == "source.keys_file"));
+    let folder = "name = \"j\"\n[source]\nkind = \"folder\"\npath = \"/d\"\nkeys = \"a\"\n";
+    assert!(mistakes(folder).iter().any(|(_, key)| key == "source.keys"), "only buckets have one");
 }

@@ -1,51 +1,25 @@
 //! The suite of the port over an inventory, which is made anew after every change of its bucket.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ossferry_conformance::memory::MemoryBucket;
 use ossferry_conformance::source::SourceFixture;
-use ossferry_core::along::{CannedAcl, SourceAcl, Tag};
+use ossferry_core::along::{CannedAcl, SourceAcl};
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_core::job::{RestoreSpec, RestoreTier};
+use ossferry_core::job::{ListingPlace, RestoreSpec, RestoreTier};
 use ossferry_core::key::Key;
-use ossferry_core::meter::Meter;
-use ossferry_core::object::{ByteRange, Entry, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_core::ports::{
-    ListRequest, ListStart, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
-};
+use ossferry_core::object::{Entry, ObjectHeaders};
+use ossferry_core::ports::{ListingOrder, Restoration, Source};
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::encode_component;
-use ossferry_lists::{InventoryFiles, InventorySource};
-use tempfile::TempDir;
+use ossferry_lists::ListedBucket;
 
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(since.as_millis()).unwrap())
-}
-
-/// Waits in a thread of its own: the fixture's sources are asked for where nothing can wait.
-fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
-    let wait = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
-    std::thread::scope(|scope| scope.spawn(wait).join().unwrap())
-}
-
-fn bucket() -> MemoryBucket {
-    MemoryBucket::new(Arc::new(now))
-}
-
-fn entries(bucket: &MemoryBucket) -> Vec<Entry> {
-    let start = ListStart::Beginning;
-    let request = ListRequest { prefix: Key::default(), start, keys_max: 1_000 };
-    let page = block_on(Source::list(bucket, &request)).unwrap();
-    assert_eq!(page.next, None);
-    page.entries
-}
+use super::{Archive, ListedFixture, all, block_on, bucket, entries, now, of_machine};
 
 fn gzipped(text: &str) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
@@ -81,72 +55,36 @@ fn manifest_of(files: &[&str], created: Timestamp) -> String {
     )
 }
 
-struct InventoryFixture {
-    bucket: MemoryBucket,
-    folder: TempDir,
-}
-
-#[async_trait]
-impl SourceFixture for InventoryFixture {
-    fn source(&self) -> Arc<dyn Source> {
-        let all: Vec<String> = entries(&self.bucket).iter().map(row).collect();
-        // Not in the order of the keys, and over files of which one is empty.
-        let (first, second) = all.split_at(all.len() / 2);
-        let folder = self.folder.path();
-        std::fs::write(folder.join("a.csv.gz"), gzipped(&second.concat())).unwrap();
-        std::fs::write(folder.join("b.csv.gz"), gzipped("")).unwrap();
-        std::fs::write(folder.join("c.csv"), first.concat()).unwrap();
-        let path = folder.join("manifest.json");
-        std::fs::write(&path, manifest(&["a.csv.gz", "b.csv.gz", "c.csv"])).unwrap();
-        let bucket: Arc<dyn Source> = Arc::new(self.bucket.clone());
-        let files = InventoryFiles::Folder(path);
-        Arc::new(block_on(InventorySource::open(bucket, "photos", files, |_| false)).unwrap())
-    }
-
-    fn can_hold(&self, key: &Key) -> bool {
-        self.bucket.can_hold(key)
-    }
-
-    fn page_requests(&self) -> u64 {
-        0
-    }
-
-    fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders {
-        self.bucket.carried(key, headers)
-    }
-
-    async fn put(&self, key: &Key, bytes: Bytes, headers: &ObjectHeaders) {
-        self.bucket.put(key, bytes, headers).await;
-    }
-
-    async fn delete(&self, key: &Key) {
-        MemoryBucket::delete(&self.bucket, key);
-    }
+/// Of all that the bucket holds now.
+fn source(bucket: &MemoryBucket, folder: &Path) -> Arc<dyn Source> {
+    let all: Vec<String> = entries(bucket).iter().map(row).collect();
+    // Not in the order of the keys, and over files of which one is empty.
+    let (first, second) = all.split_at(all.len() / 2);
+    std::fs::write(folder.join("a.csv.gz"), gzipped(&second.concat())).unwrap();
+    std::fs::write(folder.join("b.csv.gz"), gzipped("")).unwrap();
+    std::fs::write(folder.join("c.csv"), first.concat()).unwrap();
+    let path = folder.join("manifest.json");
+    std::fs::write(&path, manifest(&["a.csv.gz", "b.csv.gz", "c.csv"])).unwrap();
+    let bucket: Arc<dyn Source> = Arc::new(bucket.clone());
+    let opened = ListedBucket::by_inventory(bucket, "photos", of_machine(&path), |_| false);
+    Arc::new(block_on(opened).unwrap())
 }
 
 ossferry_conformance::conformance!(inventory, source, {
-    let fixture: Box<dyn SourceFixture> =
-        Box::new(InventoryFixture { bucket: bucket(), folder: tempfile::tempdir().unwrap() });
+    let fixture: Box<dyn SourceFixture> = Box::new(ListedFixture::new(source));
     ((), fixture)
 });
 
 /// Opens an inventory that lies in its own bucket.
-async fn in_bucket(
-    manifest: &str,
-    files: &[(&str, Vec<u8>)],
-) -> Result<InventorySource, ossferry_core::error::PortError> {
+async fn in_bucket(manifest: &str, files: &[(&str, Vec<u8>)]) -> Result<ListedBucket, PortError> {
     let bucket = bucket();
     let headers = ObjectHeaders::default();
     bucket.write(&Key::from("inv/manifest.json"), Bytes::from(manifest.to_owned()), &headers);
     for (name, bytes) in files {
         bucket.write(&Key::from(format!("inv/data/{name}")), bytes.clone().into(), &headers);
     }
-    let files = InventoryFiles::Bucket(Key::from("inv/manifest.json"));
-    InventorySource::open(Arc::new(bucket), "photos", files, |class| class == "GLACIER").await
-}
-
-fn all() -> ListRequest {
-    ListRequest { prefix: Key::default(), start: ListStart::Beginning, keys_max: 1_000 }
+    let files = ListingPlace::Key(Key::from("inv/manifest.json"));
+    ListedBucket::by_inventory(Arc::new(bucket), "photos", files, |class| class == "GLACIER").await
 }
 
 #[tokio::test]
@@ -204,66 +142,14 @@ async fn an_inventory_that_cannot_be_read_is_refused_with_its_reason() {
     assert_eq!(missing.list(&all()).await.unwrap_err().kind, ErrorKind::NoSuchBucket);
 }
 
-/// A bucket with an archive, tags and ACLs.
-struct Archive(MemoryBucket);
-
-#[async_trait]
-impl Source for Archive {
-    fn profile(&self) -> &SourceProfile {
-        Source::profile(&self.0)
-    }
-
-    fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Source> {
-        Source::metered(&self.0, meter)
-    }
-
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        Source::now(&self.0).await
-    }
-
-    async fn list(&self, request: &ListRequest) -> Result<Page, PortError> {
-        Source::list(&self.0, request).await
-    }
-
-    async fn head(&self, key: &Key) -> Result<ObjectInfo, PortError> {
-        Source::head(&self.0, key).await
-    }
-
-    async fn open(
-        &self,
-        key: &Key,
-        pin: &Pin,
-        range: Option<ByteRange>,
-    ) -> Result<OpenObject, PortError> {
-        self.0.open(key, pin, range).await
-    }
-
-    async fn restore(
-        &self,
-        _: &Key,
-        _: &RestoreSpec,
-        _: Option<&str>,
-    ) -> Result<Restoration, PortError> {
-        Ok(Restoration::Ongoing)
-    }
-
-    async fn tags(&self, _: &Key) -> Result<Vec<Tag>, PortError> {
-        Ok(vec![("team".to_owned(), "a".to_owned())])
-    }
-
-    async fn acl(&self, _: &Key) -> Result<SourceAcl, PortError> {
-        Ok(SourceAcl::Canned(CannedAcl::PublicRead))
-    }
-}
-
 #[tokio::test]
 async fn what_only_the_bucket_can_do_is_asked_of_the_bucket() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("manifest.json");
     std::fs::write(&path, manifest(&[])).unwrap();
-    let bucket: Arc<dyn Source> = Arc::new(Archive(bucket()));
-    let files = InventoryFiles::Folder(path);
-    let source = InventorySource::open(bucket, "photos", files, |_| true).await.unwrap();
+    let bucket: Arc<dyn Source> = Arc::new(Archive::of(bucket()));
+    let files = of_machine(&path);
+    let source = ListedBucket::by_inventory(bucket, "photos", files, |_| true).await.unwrap();
     let key = Key::from("k");
     let wanted = RestoreSpec { days: 1, tier: RestoreTier::Bulk };
     let restored = source.restore(&key, &wanted, Some("GLACIER")).await.unwrap();
