@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use arguments::{
-    CopyArguments, CutoverArguments, DemoArguments, EstimateArguments, Format, ImportCfgArguments,
-    JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments, OriginAuth, PassArguments,
-    PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
+    ConvertInventoryArguments, CopyArguments, CutoverArguments, DemoArguments, EstimateArguments,
+    Format, ImportCfgArguments, JobArgument, MirrorAction, MirrorOff, MirrorOn, OriginArguments,
+    OriginAuth, PassArguments, PlanArguments, RunArguments, StatusForm, WantedPass, WorkArguments,
 };
 pub(crate) use inspected::{InspectArguments, Inspected};
 pub(crate) use rates::{LimitsAction, SetLimits};
@@ -70,6 +70,17 @@ pub(crate) enum Command {
                             Exit status: 0 written; 1 not written."
     )]
     ImportCfg(ImportCfgArguments),
+
+    /// Writes an inventory in Parquet as the CSV that a job file's inventory names
+    ///
+    /// Reads MANIFEST and the files that it names, of this machine, after their digests, and writes as many
+    /// files of CSV and a manifest of their own: every current object with its size, date, ETag and class.
+    /// The manifest comes last. An inventory in CSV needs none of this; ORC is not read.
+    #[command(after_help = "Example: aws s3 cp --recursive s3://lists/photos/ photos/\n         \
+                            ossferry convert-inventory photos/2026-11-27T01-00Z/manifest.json --files photos/data \
+                            --output photos-csv\n\n\
+                            Exit status: 0 written; 1 not written.")]
+    ConvertInventory(ConvertInventoryArguments),
 
     /// Looks at both ends before a job begins: credentials, clocks, rights, what OSS cannot hold
     ///

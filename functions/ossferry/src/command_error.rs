@@ -12,6 +12,7 @@ use ossferry_ledger::ids::PassId;
 use ossferry_ledger::rows::PassKind;
 use ossferry_planner::PlanError;
 
+use crate::convert_inventory::ConvertRefusal;
 use crate::cutover::CutoverRefusal;
 use crate::estimate::SampleError;
 use crate::mirror::MirrorRefusal;
@@ -48,6 +49,9 @@ pub(crate) enum CommandError {
     /// `init` or `import-cfg` found a file.
     #[error("{path} is there already; name another file", path = .0.display())]
     FileExists(PathBuf),
+    /// `convert-inventory`: there is nothing to convert.
+    #[error("convert-inventory: {0}")]
+    Convert(#[from] ConvertRefusal),
     /// Source or target cannot be used.
     #[error(transparent)]
     End(#[from] EndError),

@@ -6,6 +6,7 @@ mod check;
 mod choose;
 mod cli;
 mod command_error;
+mod convert_inventory;
 mod cutover;
 mod demo;
 mod deploy_job;
@@ -119,6 +120,7 @@ async fn obey(command: Command, machine: &Machine) -> Result<u8, CommandError> {
             let asked = report::Asked { pass: pass.as_deref(), forecast: forecast.as_deref() };
             return report::print(&job.file, format, &asked, machine).await;
         }
+        Command::ConvertInventory(arguments) => convert_inventory::convert(&arguments),
         Command::Fidelity { job, pass, json } => {
             fidelity::print(&job.file, pass.as_deref(), json, machine).await
         }

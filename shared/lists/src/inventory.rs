@@ -45,9 +45,7 @@ async fn file_of(
 ) -> Result<Bytes, PortError> {
     match place {
         ListingPlace::File(manifest) => {
-            // A manifest may lead anywhere: what it names is looked for beside it.
-            let name = file.key.rsplit('/').next().unwrap_or(&file.key);
-            of_disk(WHAT, Path::new(manifest).with_file_name(name)).await
+            of_disk(WHAT, Path::new(manifest).with_file_name(file.name())).await
         }
         ListingPlace::Key(_) => of_bucket(WHAT, bucket, &Key::from(file.key.as_str())).await,
     }
@@ -172,7 +170,8 @@ impl ListedBucket {
         let manifest = Manifest::read(&manifest_at(&place, &*bucket).await?)?;
         if let Some(format) = manifest.foreign_format() {
             return Err(unusable(format_args!(
-                "its files are {format}: have it made as CSV, which is all that is read"
+                "its files are {format}: have it made as CSV, or write one in Parquet as CSV with ossferry \
+                 convert-inventory"
             )));
         }
         if let Some(named) = manifest.source_bucket.as_deref().filter(|named| !named.is_empty()) {

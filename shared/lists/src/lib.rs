@@ -22,4 +22,5 @@ mod stored;
 mod url;
 
 pub use listed::ListedBucket;
+pub use manifest::{ListFile, Manifest};
 pub use source::{UrlOptions, UrlSource};

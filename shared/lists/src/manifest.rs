@@ -12,7 +12,7 @@ use md5::{Digest as _, Md5};
 use ossferry_core::error::PortError;
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Plus, decode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::index::{Index, LIST_BYTES_MAX, bad_list};
 use crate::lines::{Refused, take};
@@ -20,43 +20,60 @@ use crate::lines::{Refused, take};
 /// What of a manifest is needed. More may stand in it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Manifest {
+pub struct Manifest {
     /// Names of the columns, with commas between.
     file_schema: String,
     /// `CSV` where it is absent.
     file_format: Option<String>,
     /// Of an inventory: the bucket that it is of.
-    pub(crate) source_bucket: Option<String>,
+    pub source_bucket: Option<String>,
     /// Of an inventory: when it was made, in milliseconds or seconds since 1970, as text or number.
     creation_timestamp: Option<serde_json::Value>,
-    pub(crate) files: Vec<ListFile>,
+    /// What it names, in its order.
+    pub files: Vec<ListFile>,
 }
 
-/// One of the CSV files.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ListFile {
-    /// Its key where it was put; its name is what stands after the last slash.
-    pub(crate) key: String,
+/// One of the files.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ListFile {
+    /// Its key where it was put.
+    pub key: String,
     /// Hex, of the file as it is.
     #[serde(rename = "MD5checksum", alias = "md5checksum", alias = "MD5Checksum")]
     md5: Option<String>,
 }
 
 impl ListFile {
-    /// Whether the file is the one that the manifest means, where it says so.
-    pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), PortError> {
+    /// Of these bytes.
+    pub fn of(key: String, bytes: &[u8]) -> Self {
+        Self { key, md5: Some(md5_of(bytes)) }
+    }
+
+    /// Its name: what stands after the last slash of its key. A manifest may lead anywhere, so what it names is
+    /// looked for by this alone.
+    pub fn name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or(&self.key)
+    }
+
+    /// Fails where the manifest says of the file that it is another.
+    pub fn check(&self, bytes: &[u8]) -> Result<(), PortError> {
         let Some(md5) = self.md5.as_deref().map(str::trim).filter(|md5| !md5.is_empty()) else {
             return Ok(());
         };
-        let mut is = String::with_capacity(32);
-        for byte in Md5::digest(bytes) {
-            write!(is, "{byte:02x}").expect("a String takes every write");
-        }
+        let is = md5_of(bytes);
         if md5.eq_ignore_ascii_case(&is) {
             return Ok(());
         }
         Err(bad_list(format_args!("{}: its md5 is {is}, the manifest says {md5}", self.key)))
     }
+}
+
+fn md5_of(bytes: &[u8]) -> String {
+    let mut md5 = String::with_capacity(32);
+    for byte in Md5::digest(bytes) {
+        write!(md5, "{byte:02x}").expect("a String takes every write");
+    }
+    md5
 }
 
 /// Where the two columns that matter stand.
@@ -67,7 +84,8 @@ pub(crate) struct Columns {
 }
 
 impl Manifest {
-    pub(crate) fn read(text: &[u8]) -> Result<Self, PortError> {
+    /// Fails where the text is none.
+    pub fn read(text: &[u8]) -> Result<Self, PortError> {
         serde_json::from_slice(text).map_err(|error| bad_list(format_args!("manifest: {error}")))
     }
 
@@ -78,12 +96,12 @@ impl Manifest {
     }
 
     /// The format of the files where it is not CSV.
-    pub(crate) fn foreign_format(&self) -> Option<&str> {
+    pub fn foreign_format(&self) -> Option<&str> {
         self.file_format.as_deref().filter(|format| !format.eq_ignore_ascii_case("CSV"))
     }
 
     /// When an inventory was made; long ago where it does not say.
-    pub(crate) fn created(&self) -> Timestamp {
+    pub fn created(&self) -> Timestamp {
         // The year 5138 in seconds, and 1973 in milliseconds.
         const SECONDS_MAX: i64 = 100_000_000_000;
         let said = self.creation_timestamp.as_ref();

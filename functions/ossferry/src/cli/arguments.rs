@@ -48,6 +48,23 @@ pub(crate) struct ImportCfgArguments {
     pub(crate) json: bool,
 }
 
+/// Of `convert-inventory`.
+#[derive(Args, Debug)]
+pub(crate) struct ConvertInventoryArguments {
+    /// The manifest.json that the store wrote, copied to this machine
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    /// The folder with the files that it names; beside it where absent
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) files: Option<PathBuf>,
+    /// Write the CSV files and their manifest there; never over a file
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) output: PathBuf,
+    /// What the files' keys begin with, where the folder will be uploaded into the source's bucket
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub(crate) prefix: String,
+}
+
 /// Of `estimate`.
 #[derive(Args, Debug, Default)]
 pub(crate) struct EstimateArguments {

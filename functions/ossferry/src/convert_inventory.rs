@@ -1,0 +1,140 @@
+//! `convert-inventory`: an inventory in Parquet, written as the CSV that a job file's inventory names.
+//!
+//! Functions read an inventory from its beginning to its end and hold a page of it; a Parquet file begins at its
+//! end, and its reader would take a quarter of a function's zip.
+
+mod parquet_rows;
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ossferry_core::report::grouped;
+use ossferry_http::percent::encode_component;
+use ossferry_lists::{ListFile, Manifest};
+use serde_json::json;
+
+use self::parquet_rows::{ParquetRow, read_rows};
+use crate::cli::ConvertInventoryArguments;
+use crate::command_error::CommandError;
+use crate::init::write_new;
+
+/// Of the files that are written. The last three may be empty.
+const FILE_SCHEMA: &str = "Key, Size, LastModifiedDate, ETag, StorageClass";
+
+/// The name of the manifest that is written, last.
+const MANIFEST: &str = "manifest.json";
+
+/// Why an inventory is not converted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConvertRefusal {
+    /// The manifest, or a file that it names, is not what it should be.
+    #[error("{0}")]
+    Unusable(String),
+    /// There is nothing to be done.
+    #[error("its files are CSV already: name this manifest in the job file as it is")]
+    IsCsv,
+    /// Another format.
+    #[error("its files are {0}, which is not read: have the inventory made as CSV or Parquet")]
+    Foreign(String),
+}
+
+/// What was written.
+#[derive(Debug)]
+struct Converted {
+    files: usize,
+    objects: u64,
+    manifest: PathBuf,
+}
+
+/// Converts it, and says what to write into the job file.
+pub(crate) fn convert(arguments: &ConvertInventoryArguments) -> Result<(), CommandError> {
+    let Converted { files, objects, manifest } = convert_files(arguments)?;
+    println!(
+        "wrote {} objects into {files} files; in the job file: inventory_file = {}",
+        grouped(objects),
+        toml::Value::from(manifest.to_string_lossy().into_owned())
+    );
+    println!(
+        "or upload the folder into the source's bucket, and: inventory = {}",
+        toml::Value::from(format!("{}{MANIFEST}", arguments.prefix))
+    );
+    Ok(())
+}
+
+fn convert_files(arguments: &ConvertInventoryArguments) -> Result<Converted, CommandError> {
+    let ConvertInventoryArguments { manifest, files, output, prefix } = arguments;
+    let text = std::fs::read(manifest).map_err(failed("read", manifest))?;
+    let manifest = Manifest::read(&text).map_err(unusable)?;
+    match manifest.foreign_format() {
+        None => return Err(ConvertRefusal::IsCsv.into()),
+        Some(format) if format.eq_ignore_ascii_case("Parquet") => {}
+        Some(format) => return Err(ConvertRefusal::Foreign(format.to_owned()).into()),
+    }
+    let beside = arguments.manifest.parent().unwrap_or(Path::new("."));
+    let folder = files.as_deref().unwrap_or(beside);
+    std::fs::create_dir_all(output).map_err(failed("create", output))?;
+    let (mut listed, mut objects) = (Vec::new(), 0);
+    for (number, file) in manifest.files.iter().enumerate() {
+        let path = folder.join(file.name());
+        let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
+        file.check(&bytes).map_err(unusable)?;
+        let name = format!("{number:05}.csv.gz");
+        objects += write_rows(file, bytes.into(), &output.join(&name))?;
+        let path = output.join(&name);
+        let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
+        listed.push(ListFile::of(format!("{prefix}{name}"), &bytes));
+    }
+    let written = output.join(MANIFEST);
+    let text = json!({
+        "sourceBucket": manifest.source_bucket,
+        "creationTimestamp": manifest.created().0.to_string(),
+        "fileFormat": "CSV",
+        "fileSchema": FILE_SCHEMA,
+        "files": listed,
+    });
+    // Last: a folder without it is no inventory.
+    write_new(&written, &format!("{text:#}\n"))?;
+    Ok(Converted { files: listed.len(), objects, manifest: written })
+}
+
+/// Writes the objects of one file; answers how many those are.
+fn write_rows(file: &ListFile, parquet: Bytes, path: &Path) -> Result<u64, CommandError> {
+    let out = File::create_new(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CommandError::FileExists(path.to_owned()),
+        _ => failed("write", path)(error),
+    })?;
+    let packed = GzEncoder::new(io::BufWriter::new(out), Compression::fast());
+    let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(packed);
+    let mut objects = 0;
+    let write = |row: ParquetRow| {
+        let ParquetRow { key, size, last_modified, etag, storage_class } = row;
+        let size = size.to_string();
+        let last_modified = last_modified.map(|at| at.to_string()).unwrap_or_default();
+        let key = encode_component(&key);
+        rows.write_record([&key, &size, &last_modified, &etag, &storage_class])?;
+        objects += 1;
+        Ok(())
+    };
+    read_rows(parquet, write)
+        .map_err(|what| ConvertRefusal::Unusable(format!("{}: {what}", file.key)))?;
+    let packed = rows.into_inner().map_err(|error| failed("write", path)(error.into_error()))?;
+    let finished = packed.finish().and_then(|mut out| out.flush().map(|()| out));
+    let out = finished.map_err(failed("write", path))?;
+    out.get_ref().sync_all().map_err(failed("write", path))?;
+    Ok(objects)
+}
+
+fn unusable(error: impl std::fmt::Display) -> ConvertRefusal {
+    ConvertRefusal::Unusable(error.to_string())
+}
+
+fn failed(what: &'static str, path: &Path) -> impl Fn(io::Error) -> CommandError {
+    move |error| CommandError::File { what, path: path.to_owned(), error }
+}
+
+#[cfg(test)]
+mod tests;
