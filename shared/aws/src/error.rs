@@ -1,8 +1,8 @@
 //! What the family's answers mean.
 
 use http::{HeaderMap, StatusCode};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::asked_pause;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_http::Answered;
 use ossferry_http::xml::{Visitor, XmlError, walk};
 
 /// The one place where an answer of the S3 family becomes one of our kinds. `code` is the `Code` of
@@ -142,28 +142,18 @@ pub(crate) fn refusal(
         message.push_str(", the bucket is at ");
         message.push_str(place);
     }
-    let mut error = PortError::new(kind, message)
-        .with_request_id(request_id(headers).or_else(|| body.request_id.clone()));
-    error.retry_after = asked_pause(headers);
-    // The request was refused whole, and nothing here writes.
-    if matches!(kind, ErrorKind::ServerError | ErrorKind::Timeout) {
-        error.conclusion = Conclusion::NotDone;
-    }
-    error
+    let answered = answered(operation, headers);
+    let request_id = answered.request_id().or_else(|| body.request_id.clone());
+    answered.refused(kind, message).with_request_id(request_id)
 }
 
 /// An answer that breaks the protocol.
 pub(crate) fn bad_answer(operation: &str, headers: &HeaderMap, what: &str) -> PortError {
-    PortError::new(ErrorKind::BadAnswer, format!("{operation}: {what}"))
-        .with_request_id(request_id(headers))
+    answered(operation, headers).bad(what)
 }
 
-/// The service's id of a request.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-amz-request-id", "x-cos-request-id"]
-        .into_iter()
-        .find_map(|name| header(headers, name))
-        .map(str::to_owned)
+pub(crate) fn answered<'a>(operation: &'a str, headers: &'a HeaderMap) -> Answered<'a> {
+    Answered { operation, headers, request_ids: &["x-amz-request-id", "x-cos-request-id"] }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -1,8 +1,8 @@
 //! What Azure's answers mean.
 
 use http::{HeaderMap, StatusCode};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::asked_pause;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_http::Answered;
 
 pub(crate) const GET_BLOB: &str = "GetBlob";
 pub(crate) const GET_BLOB_PROPERTIES: &str = "GetBlobProperties";
@@ -68,23 +68,16 @@ pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap) 
         Some(code) => format!("{operation}: {code} ({})", status.as_u16()),
         None => format!("{operation}: http {}", status.as_u16()),
     };
-    let mut error = PortError::new(kind, message).with_request_id(request_id(headers));
-    error.retry_after = asked_pause(headers);
-    // The request was refused whole, and nothing here writes.
-    if matches!(kind, ErrorKind::ServerError | ErrorKind::Timeout) {
-        error.conclusion = Conclusion::NotDone;
-    }
-    error
+    answered(operation, headers).refused(kind, message)
 }
 
 /// An answer that breaks the protocol.
 pub(crate) fn bad_answer(operation: &str, headers: &HeaderMap, what: &str) -> PortError {
-    PortError::new(ErrorKind::BadAnswer, format!("{operation}: {what}"))
-        .with_request_id(request_id(headers))
+    answered(operation, headers).bad(what)
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    text(headers, "x-ms-request-id").map(str::to_owned)
+pub(crate) fn answered<'a>(operation: &'a str, headers: &'a HeaderMap) -> Answered<'a> {
+    Answered { operation, headers, request_ids: &["x-ms-request-id"] }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -1,6 +1,7 @@
 //! The one HTTP lane for listings and object bytes, at both ends: a request goes out byte for byte
 //! as it was signed, bodies stream with their length proved, and an adaptive pace stands before it.
 
+mod answered;
 mod credentials;
 mod date;
 mod endpoint;
@@ -18,6 +19,7 @@ mod tag_set;
 mod token_bucket;
 pub mod xml;
 
+pub use answered::Answered;
 pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
