@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_http::Answered;
 use ossferry_http::xml::{Visitor, XmlError, walk};
+use ossferry_http::{Answered, kind_of_status};
 
 /// The one place where an answer of the S3 family becomes one of our kinds. `code` is the `Code` of
 /// its XML; HEAD has none.
@@ -58,16 +58,10 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
 
 fn classify_status(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
-        401 | 301 | 308 | 451 => ErrorKind::AccountRefused,
-        403 => ErrorKind::AccessDenied,
-        404 => ErrorKind::NoSuchKey,
-        408 => ErrorKind::Timeout,
-        // Shorter than planned: not the object that was asked for.
-        412 | 416 => ErrorKind::PreconditionFailed,
-        429 | 503 => ErrorKind::Throttled,
+        301 | 308 | 451 => ErrorKind::AccountRefused,
         501 => ErrorKind::Unsupported,
-        302 | 307 | 500 | 502 | 504..=599 => ErrorKind::ServerError,
-        _ => ErrorKind::Other,
+        302 | 307 => ErrorKind::ServerError,
+        _ => kind_of_status(status),
     }
 }
 

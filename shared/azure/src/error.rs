@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
-use ossferry_http::Answered;
+use ossferry_http::{Answered, kind_of_status};
 
 pub(crate) const GET_BLOB: &str = "GetBlob";
 pub(crate) const GET_BLOB_PROPERTIES: &str = "GetBlobProperties";
@@ -14,7 +14,7 @@ pub(crate) const GET_CONTAINER_PROPERTIES: &str = "GetContainerProperties";
 ///
 /// <https://learn.microsoft.com/en-us/rest/api/storageservices/blob-service-error-codes>
 pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
-    code.and_then(classify_code).unwrap_or_else(|| classify_status(status))
+    code.and_then(classify_code).unwrap_or_else(|| kind_of_status(status))
 }
 
 fn classify_code(code: &str) -> Option<ErrorKind> {
@@ -41,19 +41,6 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
         "InternalError" => ErrorKind::ServerError,
         _ => return None,
     })
-}
-
-fn classify_status(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
-        401 => ErrorKind::AccountRefused,
-        403 => ErrorKind::AccessDenied,
-        404 => ErrorKind::NoSuchKey,
-        408 => ErrorKind::Timeout,
-        412 | 416 => ErrorKind::PreconditionFailed,
-        429 | 503 => ErrorKind::Throttled,
-        500 | 502 | 504..=599 => ErrorKind::ServerError,
-        _ => ErrorKind::Other,
-    }
 }
 
 /// The error that a refused request ends with.

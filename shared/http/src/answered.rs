@@ -9,6 +9,21 @@ use ossferry_core::object::{ByteRange, Pin};
 use crate::response::content_range;
 use crate::retry::asked_pause;
 
+/// What a status means where the service's own code says nothing better. What 404 misses is taken for a key.
+pub fn kind_of_status(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        401 => ErrorKind::AccountRefused,
+        403 => ErrorKind::AccessDenied,
+        404 => ErrorKind::NoSuchKey,
+        408 => ErrorKind::Timeout,
+        // Shorter than planned: not the object that was asked for.
+        412 | 416 => ErrorKind::PreconditionFailed,
+        429 | 503 => ErrorKind::Throttled,
+        500 | 502 | 504..=599 => ErrorKind::ServerError,
+        _ => ErrorKind::Other,
+    }
+}
+
 /// An answer, as its errors name it. For services that are only read here.
 #[derive(Clone, Copy)]
 pub struct Answered<'a> {

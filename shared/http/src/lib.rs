@@ -19,7 +19,7 @@ mod tag_set;
 mod token_bucket;
 pub mod xml;
 
-pub use answered::Answered;
+pub use answered::{Answered, kind_of_status};
 pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
