@@ -18,7 +18,7 @@ const FUNCTION: [&str; 6] = [
 ];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 20] = [
+const MAY_DEPEND: [(&str, &[&str]); 21] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),
@@ -26,6 +26,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
     ("shared/azure", &["ossferry-core", "ossferry-http"]),
+    ("shared/gcs", &["ossferry-core", "ossferry-http"]),
     ("shared/lists", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
     (
@@ -35,6 +36,7 @@ const MAY_DEPEND: [(&str, &[&str]); 20] = [
             "ossferry-aws",
             "ossferry-azure",
             "ossferry-core",
+            "ossferry-gcs",
             "ossferry-http",
             "ossferry-local",
             "ossferry-lists",
@@ -189,6 +191,7 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
         ("shared/azure", &["source"]),
+        ("shared/gcs", &["source"]),
         ("shared/lists", &["source"]),
     ] {
         for port in ports {
