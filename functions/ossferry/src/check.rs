@@ -126,10 +126,11 @@ async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findi
         source => source,
     };
     let (region, is_versioned) = match source {
-        // None of them is a bucket.
+        // None of them is a bucket that is asked for more than its listing.
         SourceEnd::Folder(_)
         | SourceEnd::Urls(_)
         | SourceEnd::Azure(_)
+        | SourceEnd::Gcs(_)
         | SourceEnd::Inventory(..) => return,
         SourceEnd::S3(source) => match source.preflight().await {
             Ok(found) => (found.region, found.versioning == aws::Versioning::On),

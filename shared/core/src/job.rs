@@ -6,6 +6,7 @@ mod azure;
 mod credentials;
 mod endpoint;
 mod filter;
+mod gcs;
 mod identity;
 mod mistakes;
 mod parse;
@@ -33,6 +34,7 @@ use crate::time::Timestamp;
 pub use azure::AzureSource;
 pub use credentials::Credentials;
 pub use filter::{BadGlob, Filter};
+pub use gcs::GcsSource;
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
 pub use policy::{Overwrite, PolicySpec};
@@ -90,6 +92,8 @@ pub enum SourceSpec {
     UrlList(UrlListSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
+    /// A bucket of Google Cloud Storage, by its JSON interface.
+    Gcs(GcsSource),
 }
 
 impl SourceSpec {
@@ -100,6 +104,7 @@ impl SourceSpec {
             Self::Folder(folder) => &folder.prefix,
             Self::UrlList(list) => &list.prefix,
             Self::Azure(container) => &container.prefix,
+            Self::Gcs(bucket) => &bucket.prefix,
         }
     }
 
@@ -107,7 +112,7 @@ impl SourceSpec {
     pub fn restore(&self) -> Option<&RestoreSpec> {
         match self {
             Self::Bucket(bucket) => bucket.restore.as_ref(),
-            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) => None,
+            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) | Self::Gcs(_) => None,
         }
     }
 
@@ -118,6 +123,7 @@ impl SourceSpec {
             Self::Folder(_) => "folder",
             Self::UrlList(_) => "http",
             Self::Azure(_) => "azure",
+            Self::Gcs(_) => "gcs-json",
         }
     }
 
@@ -125,8 +131,8 @@ impl SourceSpec {
     pub fn listing_order(&self) -> ListingOrder {
         match self {
             Self::Bucket(bucket) => bucket.listing_order(),
-            // Both are sorted here.
-            Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
+            // The first two are sorted here.
+            Self::Folder(_) | Self::UrlList(_) | Self::Gcs(_) => ListingOrder::Bytes,
             // Its markers are the service's own.
             Self::Azure(_) => ListingOrder::Serial,
         }

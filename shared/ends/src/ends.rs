@@ -8,13 +8,16 @@ use ossferry_aws::{S3Kind, S3Options, S3Source};
 use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, InventoryPlace,
-    Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption,
+    GcsSource as GcsSpec, InventoryPlace, Job, Limits, SourceSpec, StateSpec, StoreKind,
+    TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_core::rates::Rates;
+use ossferry_gcs::{GcsOptions, GcsSource, ServiceAccountTokens};
 use ossferry_http::{
-    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
+    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RefreshedCredentials,
+    RetryPolicy,
 };
 use ossferry_lists::{InventoryFiles, InventorySource, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
@@ -37,6 +40,8 @@ pub enum SourceEnd {
     Urls(UrlSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
+    /// A bucket of Google Cloud Storage, by its JSON interface.
+    Gcs(GcsSource),
     /// A bucket that is listed by its inventory; behind it the bucket.
     Inventory(InventorySource, Box<Self>),
 }
@@ -50,6 +55,7 @@ impl SourceEnd {
             Self::Oss(bucket) => Arc::new(bucket.clone()),
             Self::Urls(list) => Arc::new(list.clone()),
             Self::Azure(container) => Arc::new(container.clone()),
+            Self::Gcs(bucket) => Arc::new(bucket.clone()),
             Self::Inventory(inventory, _) => Arc::new(inventory.clone()),
         }
     }
@@ -67,6 +73,7 @@ impl SourceEnd {
         match self {
             Self::Folder(_) | Self::Urls(_) => None,
             Self::Azure(container) => Some(container.pace()),
+            Self::Gcs(bucket) => Some(bucket.pace()),
             Self::Inventory(_, bucket) => bucket.pace(),
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
@@ -93,6 +100,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
             return source.await.map(SourceEnd::Urls).map_err(refused);
         }
         SourceSpec::Azure(container) => return azure_source(container, job, around).await,
+        SourceSpec::Gcs(bucket) => return gcs_source(bucket, job, around).await,
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
@@ -143,6 +151,29 @@ async fn azure_source(
     };
     let source = AzureSource::new(options);
     source.map(SourceEnd::Azure).map_err(|error| EndError::End { end: SOURCE, error })
+}
+
+async fn gcs_source(
+    bucket: &GcsSpec,
+    job: &Job,
+    around: &Surroundings,
+) -> Result<SourceEnd, EndError> {
+    // Google's buckets are found without a region: a secret's own is the state's.
+    let key = signer(SOURCE, &bucket.credentials, "", job, around).await?;
+    let credentials = key.map(|key| {
+        let tokens = ServiceAccountTokens::new(key, Arc::clone(&around.clock));
+        let kept = RefreshedCredentials::new(tokens, Arc::clone(&around.clock));
+        Arc::new(kept) as Arc<dyn CredentialsProvider>
+    });
+    let options = GcsOptions {
+        lane: lane(&job.limits, source_rates(job)),
+        endpoint: bucket.endpoint.clone(),
+        bucket: bucket.bucket.clone(),
+        credentials,
+        retry: RetryPolicy::default(),
+    };
+    let source = GcsSource::new(options);
+    source.map(SourceEnd::Gcs).map_err(|error| EndError::End { end: SOURCE, error })
 }
 
 fn oss_source(

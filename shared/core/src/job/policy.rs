@@ -41,7 +41,7 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => is_known_to_tell(bucket.kind),
             Self::Azure(_) => true,
-            Self::Folder(_) | Self::UrlList(_) => false,
+            Self::Folder(_) | Self::UrlList(_) | Self::Gcs(_) => false,
         }
     }
 
