@@ -37,6 +37,11 @@ pub trait SourceFixture: Send + Sync {
         1
     }
 
+    /// Requests that a whole object costs.
+    fn object_requests(&self) -> u64 {
+        1
+    }
+
     /// What the source says of an object of this key that was put with these headers.
     fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders;
 
