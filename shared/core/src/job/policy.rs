@@ -45,6 +45,11 @@ impl SourceSpec {
         }
     }
 
+    /// Whether an object's metadata takes a request of its own, because the answer with the bytes has none.
+    pub fn tells_metadata_apart(&self) -> bool {
+        matches!(self, Self::Gcs(_))
+    }
+
     /// Whether the ACL of an object can be read there.
     pub fn tells_acl(&self) -> bool {
         matches!(self, Self::Bucket(bucket) if is_known_to_tell(bucket.kind))
