@@ -207,6 +207,17 @@ async fn a_token_that_ended_early_is_exchanged_and_one_that_is_refused_again_is_
 }
 
 #[tokio::test]
+async fn a_key_that_was_exchanged_where_it_is_kept_is_taken_up() {
+    let invalid = Answer(answer("400 Bad Request", &[], br#"{"error":"invalid_grant"}"#));
+    let page = said(&json!({ "kind": "storage#objects" }));
+    let bench = Bench::of_exchanged_key([page], [invalid, token("T")]).await;
+    bench.source.list(&request()).await.unwrap();
+    let exchanged = bench.tokens.received();
+    assert_eq!(exchanged.len(), 2);
+    assert_eq!(Bench::claims(&exchanged[1])["iss"], json!(EMAIL));
+}
+
+#[tokio::test]
 async fn a_refused_signature_a_wrong_clock_and_a_text_that_is_no_key_are_errors_of_their_own() {
     let invalid = |date| {
         let body =

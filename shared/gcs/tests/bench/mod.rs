@@ -1,15 +1,17 @@
 //! A source before a scripted Google, with a key that was made for it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ossferry_core::error::PortError;
 use ossferry_core::meter::Meter;
 use ossferry_core::ports::Source;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_gcs::{GcsOptions, GcsSource, ServiceAccountTokens};
 use ossferry_http::{
-    Credentials, Lane, LaneOptions, RefreshedCredentials, RetryPolicy, StaticCredentials,
+    Credentials, CredentialsProvider, Lane, LaneOptions, RefreshedCredentials, RetryPolicy,
 };
 use serde_json::{Value, json};
 
@@ -35,24 +37,36 @@ impl Bench {
     ) -> Self {
         let tokens = Scripted::start(tokens).await;
         let text = MadeKey::shared().file(&format!("{}/token?a=b", tokens.url));
-        Self::with(&text, replies, tokens).await
+        Self::with([text], replies, tokens).await
+    }
+
+    /// The same where another's key was kept until it is refused.
+    pub(crate) async fn of_exchanged_key(
+        replies: impl IntoIterator<Item = Reply>,
+        tokens: impl IntoIterator<Item = Reply>,
+    ) -> Self {
+        let tokens = Scripted::start(tokens).await;
+        let uri = format!("{}/token?a=b", tokens.url);
+        let texts = [MadeKey::new().file(&uri), MadeKey::shared().file(&uri)];
+        Self::with(texts, replies, tokens).await
     }
 
     /// The same with this text for the key's file.
     pub(crate) async fn of_text(text: &str) -> Self {
-        Self::with(text, [], Scripted::start([]).await).await
+        Self::with([text.to_owned()], [], Scripted::start([]).await).await
     }
 
-    async fn with(text: &str, replies: impl IntoIterator<Item = Reply>, tokens: Scripted) -> Self {
+    /// `texts`: of the key's file, the next after each refusal.
+    async fn with(
+        texts: impl IntoIterator<Item = String>,
+        replies: impl IntoIterator<Item = Reply>,
+        tokens: Scripted,
+    ) -> Self {
         let google = Scripted::start(replies).await;
         let millis = Arc::new(AtomicI64::new(Timestamp::from_rfc3339(BEGINS).unwrap().0));
         let told = Arc::clone(&millis);
         let clock: Clock = Arc::new(move || Timestamp(told.load(Ordering::Relaxed)));
-        let kept = StaticCredentials::new(Credentials {
-            access_key: String::new(),
-            secret_key: text.to_owned(),
-            token: None,
-        });
+        let kept = KeptKeys(Mutex::new(texts.into_iter().collect()));
         let service = ServiceAccountTokens::new(Arc::new(kept), Arc::clone(&clock));
         let source = GcsSource::new(GcsOptions {
             lane: Lane::new(&LaneOptions::default()),
@@ -80,6 +94,24 @@ impl Bench {
     pub(crate) fn claims(sent: &Received) -> Value {
         let assertion = assertion_of(&sent.body).expect("a form that asks for a token");
         MadeKey::shared().signed(&assertion).expect("signed by the key").1
+    }
+}
+
+/// Where a key is kept, and exchanged once it is refused.
+struct KeptKeys(Mutex<VecDeque<String>>);
+
+#[async_trait::async_trait]
+impl CredentialsProvider for KeptKeys {
+    async fn credentials(&self) -> Result<Arc<Credentials>, PortError> {
+        let secret_key = self.0.lock().unwrap()[0].clone();
+        Ok(Arc::new(Credentials { access_key: String::new(), secret_key, token: None }))
+    }
+
+    fn expired(&self, _refused: &Credentials) {
+        let mut kept = self.0.lock().unwrap();
+        if kept.len() > 1 {
+            kept.pop_front();
+        }
     }
 }
 
