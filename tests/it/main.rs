@@ -15,6 +15,7 @@ mod deploying;
 mod faults;
 mod fc;
 mod finishing;
+mod gcs;
 mod kills;
 mod lambda;
 mod limits;

@@ -4,6 +4,7 @@ mod audit;
 mod azure;
 mod fidelity;
 mod folder;
+mod gcs;
 mod inventory;
 mod keys;
 mod order;

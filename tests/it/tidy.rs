@@ -26,6 +26,7 @@ const MAY_DEPEND: [(&str, &[&str]); 21] = [
     ("shared/aws", &["ossferry-core", "ossferry-http"]),
     ("shared/local", &["ossferry-core"]),
     ("shared/azure", &["ossferry-core", "ossferry-http"]),
+    ("shared/gcs", &["ossferry-core", "ossferry-http"]),
     ("shared/lists", &["ossferry-core", "ossferry-http"]),
     ("shared/upyun", &["ossferry-core", "ossferry-http"]),
     ("shared/conformance", &["ossferry-core"]),
@@ -36,6 +37,7 @@ const MAY_DEPEND: [(&str, &[&str]); 21] = [
             "ossferry-aws",
             "ossferry-azure",
             "ossferry-core",
+            "ossferry-gcs",
             "ossferry-http",
             "ossferry-local",
             "ossferry-lists",
@@ -191,6 +193,7 @@ fn an_adapter_of_a_port_stands_in_a_file_of_its_name() {
         ("shared/aliyun", &["queue", "source", "table", "target"]),
         ("shared/local", &["queue", "table"]),
         ("shared/azure", &["source"]),
+        ("shared/gcs", &["source"]),
         ("shared/lists", &["source"]),
         ("shared/upyun", &["source"]),
     ] {

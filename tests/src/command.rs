@@ -89,6 +89,17 @@ impl JobFile {
         Self::from_source(upyun.source_lines(), oss)
     }
 
+    /// From a bucket of the emulator of Google. The key of a service account stands in `GCS_KEY`.
+    pub fn from_gcs(endpoint: &str, bucket: &str, oss: &Oss) -> Self {
+        Self::from_source(
+            format!(
+                "kind = \"gcs-json\"\nbucket = \"{bucket}\"\nendpoint = \"{endpoint}\"\n\
+                 credentials = {{ from = \"gcs-key\", key = \"GCS_KEY\" }}\n"
+            ),
+            oss,
+        )
+    }
+
     /// From a list of URLs in the folder of the job file, with more lines below `[source]`.
     pub fn from_urls(list: &str, lines: &str, oss: &Oss) -> Self {
         Self::from_source(format!("kind = \"http\"\nlist = \"{list}\"\n{lines}\n"), oss)

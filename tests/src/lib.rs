@@ -3,6 +3,7 @@
 //! - Real ends: [`seaweedfs`] as S3, [`cos`] in front of it, the emulator as OSS ([`oss`]), and writers to both.
 //! - [`upyun`]: a bucket as UPYUN's documents describe it.
 //! - [`azurite`]: Azure Blob Storage by Microsoft's own emulator.
+//! - [`gcs`]: Google Cloud Storage by an emulator, and tokens for a service account.
 //! - [`ministack`] as SQS, Amazon's own DynamoDB on this machine ([`dynamodb_local`]).
 //! - What a ledger stands on at Alibaba Cloud: queues of [`smq`], tables of [`tablestore`].
 //! - [`web`]: a server of URLs, as well or badly behaved as it is told.
@@ -31,6 +32,7 @@ pub mod ending;
 pub mod faulty;
 pub mod fc;
 pub mod fixtures;
+pub mod gcs;
 pub mod guarded;
 pub mod held_process;
 pub mod inspection;

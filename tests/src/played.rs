@@ -250,7 +250,7 @@ impl PlayedSts {
 }
 
 /// Serves on loopback. A body that is a JSON text is sent as that text.
-async fn serve<F>(
+pub(crate) async fn serve<F>(
     tasks: &mut JoinSet<()>,
     answer: impl Fn(Request<()>, Bytes) -> F + Clone + Send + Sync + 'static,
 ) -> String

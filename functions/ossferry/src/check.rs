@@ -137,6 +137,7 @@ async fn check_source_bucket(job: &Job, source: &SourceEnd, findings: &mut Findi
         SourceEnd::Folder(_)
         | SourceEnd::Urls(_)
         | SourceEnd::Azure(_)
+        | SourceEnd::Gcs(_)
         | SourceEnd::Upyun(_)
         | SourceEnd::Listed(..) => {
             return;

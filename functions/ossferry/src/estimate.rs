@@ -52,6 +52,8 @@ struct Known {
     limits: Limits,
     /// The job's.
     policy: Option<PolicySpec>,
+    /// Whether metadata is asked for beside the bytes of each whole object.
+    asks_metadata: bool,
     rate: Rate,
     from: Store,
     region: String,
@@ -91,8 +93,20 @@ struct Estimate {
 
 impl Estimate {
     fn new(known: Known, seconds: u64, functions: Option<u64>, egress_price: Option<f64>) -> Self {
-        let Known { sizes, limits, policy, rate, from, region, said, sample, archive } = known;
+        let Known {
+            sizes,
+            limits,
+            policy,
+            asks_metadata,
+            rate,
+            from,
+            region,
+            said,
+            sample,
+            archive,
+        } = known;
         let work = Work::new(&sizes, &limits);
+        let work = if asks_metadata { work.with_metadata() } else { work };
         let work = policy.iter().fold(work, Work::with_along);
         let fleet = Fleet::new(&work, &rate, seconds, functions, &region);
         Self {
@@ -153,6 +167,7 @@ fn of_totals(arguments: &EstimateArguments) -> Known {
         }],
         limits: Limits::default(),
         policy: None,
+        asks_metadata: false,
         rate: rate_of(arguments, None),
         from: arguments.from.unwrap_or(Store::Other),
         region: arguments.region.clone().unwrap_or_else(|| REGION.to_owned()),
@@ -206,6 +221,7 @@ async fn of_job(
         sizes: work::classes(&sample.sizes, objects, bytes),
         limits: job.limits.clone(),
         policy: Some(job.policy.clone()),
+        asks_metadata: job.source.tells_metadata_apart(),
         rate: rate_of(arguments, sample.bytes_per_second),
         from: arguments.from.unwrap_or_else(|| place_of(&job.source)),
         region: arguments.region.clone().unwrap_or_else(|| job.target.region.clone()),

@@ -220,8 +220,8 @@ fn since_margin(source: &SourceSpec) -> Duration {
     match source {
         // A file's own clock may be a network's, and may tick in two seconds.
         SourceSpec::Folder(_) => Duration::from_mins(1),
-        // The service's own clock dates every blob when its write ends.
-        SourceSpec::Azure(_) => Duration::from_mins(15),
+        // The service's own clock dates every object when its write ends.
+        SourceSpec::Azure(_) | SourceSpec::Gcs(_) => Duration::from_mins(15),
         // A file may be put into its place with a date of long ago: no date vouches for it.
         SourceSpec::UrlList(_) => Duration::from_hours(24 * 365 * 100),
         SourceSpec::Bucket(bucket) => match bucket.kind {

@@ -3,16 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, EXPIRES, LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG,
+    EXPIRES, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::error::PortError;
 use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_http::{parse_http_date, whole_of_answer};
+use ossferry_http::parse_http_date;
 
-use crate::error::{GET_OBJECT, HEAD_OBJECT, bad_answer, request_id};
+use crate::error::{GET_OBJECT, HEAD_OBJECT, answered};
 use crate::kind::S3Kind;
 
 /// Reads headers as one store means them.
@@ -27,13 +27,12 @@ pub(crate) struct Reader {
 impl Reader {
     /// What an answer to HEAD says.
     pub(crate) fn head(self, headers: &HeaderMap) -> Result<ObjectInfo, PortError> {
-        let size = content_length(headers)
-            .ok_or_else(|| bad_answer(HEAD_OBJECT, headers, "no content-length"))?;
+        let answered = answered(HEAD_OBJECT, headers);
+        let size = answered.content_length().ok_or_else(|| answered.bad("no content-length"))?;
         Ok(self.info(headers, size, true))
     }
 
-    /// What an answer to GET says, once it is known to be the answer to *this* GET: 206 and the same
-    /// `Content-Range`, or 200 and a length, and the pinned `ETag`.
+    /// What an answer to GET says, once it is known to be the answer to *this* GET.
     pub(crate) fn get(
         self,
         status: StatusCode,
@@ -41,17 +40,10 @@ impl Reader {
         pin: &Pin,
         range: Option<ByteRange>,
     ) -> Result<ObjectInfo, PortError> {
-        let bad = |what: &str| bad_answer(GET_OBJECT, headers, what);
-        match header_text(headers, &ETAG).map(|etag| ETag::new(&etag)) {
-            Some(etag) if etag == pin.etag => {}
-            Some(etag) => {
-                let message = format!("{GET_OBJECT}: etag {etag}, asked for {}", pin.etag);
-                let error = PortError::new(ErrorKind::PreconditionFailed, message);
-                return Err(error.with_request_id(request_id(headers)));
-            }
-            None => return Err(bad("no etag, so nothing says whose bytes these are")),
-        }
-        let size = whole_of_answer(status, headers, range).map_err(|what| bad(&what))?;
+        let answered = answered(GET_OBJECT, headers);
+        let served = header_text(headers, &ETAG).map(|etag| ETag::new(&etag));
+        answered.of_pinned(pin, served.as_ref().map(ETag::as_str), "etag")?;
+        let size = answered.object_bytes(status, range)?;
         Ok(self.info(headers, size, range.is_none()))
     }
 
@@ -183,10 +175,6 @@ fn crc64_nvme(headers: &HeaderMap) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
 fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(text_of)
 }
@@ -202,6 +190,7 @@ fn text_of(value: &HeaderValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ossferry_core::error::ErrorKind;
     use ossferry_core::time::Timestamp;
 
     const MD5: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
@@ -345,30 +334,23 @@ mod tests {
     }
 
     #[test]
-    fn only_the_answer_that_was_asked_for_is_taken() {
+    fn an_answer_is_taken_under_its_own_etag_and_range_only() {
         let pin = Pin { etag: ETag::new(MD5) };
-        let range = Some(ByteRange { start: 10, bytes: 5 });
-        let part = |content_range, length| {
-            headers(&[("etag", MD5), ("content-range", content_range), ("content-length", length)])
-        };
-        let whole = headers(&[("etag", MD5), ("content-length", "99")]);
-        let get = |status: u16, headers: &HeaderMap, range| {
-            let status = StatusCode::from_u16(status).unwrap();
-            let answer = reader(S3Kind::S3).get(status, headers, &pin, range);
+        let get = |pairs: &[(&'static str, &str)], range| {
+            let status = if pairs.len() > 2 { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+            let answer = reader(S3Kind::S3).get(status, &headers(pairs), &pin, range);
             answer.map(|info| info.size).map_err(|error| error.kind)
         };
-        assert_eq!(get(206, &part("bytes 10-14/99", "5"), range), Ok(99));
-        assert_eq!(get(200, &whole, None), Ok(99));
-        let bad = Err(ErrorKind::BadAnswer);
-        assert_eq!(get(200, &whole, range), bad, "range ignored");
-        assert_eq!(get(206, &part("bytes 10-13/99", "4"), range), bad, "short");
-        assert_eq!(get(206, &part("bytes 10-14/99", "4"), range), bad, "length differs");
-        assert_eq!(get(206, &part("bytes 0-4/99", "5"), range), bad, "elsewhere");
-        assert_eq!(get(206, &part("bytes 10-14/*", "5"), range), bad, "no whole length");
-        assert_eq!(get(206, &part("bytes 0-98/99", "99"), None), bad, "206 without a range");
-        assert_eq!(get(200, &headers(&[("etag", MD5)]), None), bad, "no length");
-        assert_eq!(get(200, &headers(&[("content-length", "9")]), None), bad, "no etag");
-        let other = headers(&[("etag", "\"other\""), ("content-length", "9")]);
-        assert_eq!(get(200, &other, None), Err(ErrorKind::PreconditionFailed));
+        let range = Some(ByteRange { start: 10, bytes: 5 });
+        let part = [("etag", MD5), ("content-range", "bytes 10-14/99"), ("content-length", "5")];
+        assert_eq!(get(&part, range), Ok(99));
+        assert_eq!(get(&[("etag", MD5), ("content-length", "99")], None), Ok(99));
+        assert_eq!(
+            get(&[("etag", MD5), ("content-length", "99")], range),
+            Err(ErrorKind::BadAnswer)
+        );
+        assert_eq!(get(&[("content-length", "99")], None), Err(ErrorKind::BadAnswer), "no etag");
+        let other = get(&[("etag", "\"other\""), ("content-length", "9")], None);
+        assert_eq!(other, Err(ErrorKind::PreconditionFailed));
     }
 }

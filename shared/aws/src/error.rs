@@ -1,9 +1,9 @@
 //! What the family's answers mean.
 
 use http::{HeaderMap, StatusCode};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::asked_pause;
+use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_http::xml::{Visitor, XmlError, walk};
+use ossferry_http::{Answered, kind_of_status};
 
 /// The one place where an answer of the S3 family becomes one of our kinds. `code` is the `Code` of
 /// its XML; HEAD has none.
@@ -58,16 +58,10 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
 
 fn classify_status(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
-        401 | 301 | 308 | 451 => ErrorKind::AccountRefused,
-        403 => ErrorKind::AccessDenied,
-        404 => ErrorKind::NoSuchKey,
-        408 => ErrorKind::Timeout,
-        // Shorter than planned: not the object that was asked for.
-        412 | 416 => ErrorKind::PreconditionFailed,
-        429 | 503 => ErrorKind::Throttled,
+        301 | 308 | 451 => ErrorKind::AccountRefused,
         501 => ErrorKind::Unsupported,
-        302 | 307 | 500 | 502 | 504..=599 => ErrorKind::ServerError,
-        _ => ErrorKind::Other,
+        302 | 307 => ErrorKind::ServerError,
+        _ => kind_of_status(status),
     }
 }
 
@@ -142,28 +136,18 @@ pub(crate) fn refusal(
         message.push_str(", the bucket is at ");
         message.push_str(place);
     }
-    let mut error = PortError::new(kind, message)
-        .with_request_id(request_id(headers).or_else(|| body.request_id.clone()));
-    error.retry_after = asked_pause(headers);
-    // The request was refused whole, and nothing here writes.
-    if matches!(kind, ErrorKind::ServerError | ErrorKind::Timeout) {
-        error.conclusion = Conclusion::NotDone;
-    }
-    error
+    let answered = answered(operation, headers);
+    let request_id = answered.request_id().or_else(|| body.request_id.clone());
+    answered.refused(kind, message).with_request_id(request_id)
 }
 
 /// An answer that breaks the protocol.
 pub(crate) fn bad_answer(operation: &str, headers: &HeaderMap, what: &str) -> PortError {
-    PortError::new(ErrorKind::BadAnswer, format!("{operation}: {what}"))
-        .with_request_id(request_id(headers))
+    answered(operation, headers).bad(what)
 }
 
-/// The service's id of a request.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-amz-request-id", "x-cos-request-id"]
-        .into_iter()
-        .find_map(|name| header(headers, name))
-        .map(str::to_owned)
+pub(crate) fn answered<'a>(operation: &'a str, headers: &'a HeaderMap) -> Answered<'a> {
+    Answered { operation, headers, request_ids: &["x-amz-request-id", "x-cos-request-id"] }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -3,23 +3,23 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, StatusCode};
-use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_core::error::PortError;
 use ossferry_core::fidelity::{Properties, Property};
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
-use ossferry_http::{parse_http_date, whole_of_answer};
+use ossferry_http::parse_http_date;
 
-use crate::error::{GET_BLOB, GET_BLOB_PROPERTIES, bad_answer};
+use crate::error::{GET_BLOB, GET_BLOB_PROPERTIES, answered};
 
 const METADATA_PREFIX: &str = "x-ms-meta-";
 
 /// What an answer to HEAD says.
 pub(crate) fn head(headers: &HeaderMap) -> Result<ObjectInfo, PortError> {
-    let size = content_length(headers)
-        .ok_or_else(|| bad_answer(GET_BLOB_PROPERTIES, headers, "no content-length"))?;
+    let answered = answered(GET_BLOB_PROPERTIES, headers);
+    let size = answered.content_length().ok_or_else(|| answered.bad("no content-length"))?;
     Ok(info(headers, size, true))
 }
 
@@ -30,16 +30,10 @@ pub(crate) fn get(
     pin: &Pin,
     range: Option<ByteRange>,
 ) -> Result<ObjectInfo, PortError> {
-    let bad = |what: &str| bad_answer(GET_BLOB, headers, what);
-    match text(headers, &ETAG).map(ETag::new) {
-        Some(etag) if etag == pin.etag => {}
-        Some(etag) => {
-            let message = format!("{GET_BLOB}: etag {etag}, asked for {}", pin.etag);
-            return Err(PortError::new(ErrorKind::PreconditionFailed, message));
-        }
-        None => return Err(bad("no etag, so nothing says whose bytes these are")),
-    }
-    let size = whole_of_answer(status, headers, range).map_err(|what| bad(&what))?;
+    let answered = answered(GET_BLOB, headers);
+    let served = text(headers, &ETAG).map(ETag::new);
+    answered.of_pinned(pin, served.as_ref().map(ETag::as_str), "etag")?;
+    let size = answered.object_bytes(status, range)?;
     Ok(info(headers, size, range.is_none()))
 }
 
@@ -94,10 +88,6 @@ fn md5(headers: &HeaderMap) -> Option<[u8; 16]> {
     }
     let spelled = text(headers, &HeaderName::from_static("content-md5"))?;
     BASE64.decode(spelled).ok()?.try_into().ok()
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    text(headers, &CONTENT_LENGTH)?.trim().parse().ok()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -1,8 +1,8 @@
 //! What Azure's answers mean.
 
 use http::{HeaderMap, StatusCode};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::asked_pause;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_http::{Answered, kind_of_status};
 
 pub(crate) const GET_BLOB: &str = "GetBlob";
 pub(crate) const GET_BLOB_PROPERTIES: &str = "GetBlobProperties";
@@ -14,7 +14,7 @@ pub(crate) const GET_CONTAINER_PROPERTIES: &str = "GetContainerProperties";
 ///
 /// <https://learn.microsoft.com/en-us/rest/api/storageservices/blob-service-error-codes>
 pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
-    code.and_then(classify_code).unwrap_or_else(|| classify_status(status))
+    code.and_then(classify_code).unwrap_or_else(|| kind_of_status(status))
 }
 
 fn classify_code(code: &str) -> Option<ErrorKind> {
@@ -43,19 +43,6 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
     })
 }
 
-fn classify_status(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
-        401 => ErrorKind::AccountRefused,
-        403 => ErrorKind::AccessDenied,
-        404 => ErrorKind::NoSuchKey,
-        408 => ErrorKind::Timeout,
-        412 | 416 => ErrorKind::PreconditionFailed,
-        429 | 503 => ErrorKind::Throttled,
-        500 | 502 | 504..=599 => ErrorKind::ServerError,
-        _ => ErrorKind::Other,
-    }
-}
-
 /// The error that a refused request ends with.
 pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap) -> PortError {
     let code = text(headers, "x-ms-error-code");
@@ -68,23 +55,16 @@ pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap) 
         Some(code) => format!("{operation}: {code} ({})", status.as_u16()),
         None => format!("{operation}: http {}", status.as_u16()),
     };
-    let mut error = PortError::new(kind, message).with_request_id(request_id(headers));
-    error.retry_after = asked_pause(headers);
-    // The request was refused whole, and nothing here writes.
-    if matches!(kind, ErrorKind::ServerError | ErrorKind::Timeout) {
-        error.conclusion = Conclusion::NotDone;
-    }
-    error
+    answered(operation, headers).refused(kind, message)
 }
 
 /// An answer that breaks the protocol.
 pub(crate) fn bad_answer(operation: &str, headers: &HeaderMap, what: &str) -> PortError {
-    PortError::new(ErrorKind::BadAnswer, format!("{operation}: {what}"))
-        .with_request_id(request_id(headers))
+    answered(operation, headers).bad(what)
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    text(headers, "x-ms-request-id").map(str::to_owned)
+pub(crate) fn answered<'a>(operation: &'a str, headers: &'a HeaderMap) -> Answered<'a> {
+    Answered { operation, headers, request_ids: &["x-ms-request-id"] }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -42,6 +42,11 @@ pub trait SourceFixture: Send + Sync {
         false
     }
 
+    /// Requests that a whole object costs.
+    fn object_requests(&self) -> u64 {
+        1
+    }
+
     /// What the source says of an object of this key that was put with these headers.
     fn carried(&self, key: &Key, headers: &ObjectHeaders) -> ObjectHeaders;
 

@@ -7,6 +7,7 @@ mod bucket;
 mod credentials;
 mod endpoint;
 mod filter;
+mod gcs;
 mod identity;
 mod mistakes;
 mod parse;
@@ -35,6 +36,7 @@ pub use azure::AzureSource;
 pub use bucket::{BucketSource, ListingPlace};
 pub use credentials::Credentials;
 pub use filter::{BadGlob, Filter};
+pub use gcs::GcsSource;
 pub use identity::{BadDefinition, DEFINITION_VERSION};
 pub use mistakes::{JobError, JobErrors};
 pub use policy::{Overwrite, PolicySpec};
@@ -92,6 +94,8 @@ pub enum SourceSpec {
     UrlList(UrlListSource),
     /// A container of Azure Blob Storage.
     Azure(AzureSource),
+    /// A bucket of Google Cloud Storage, by its JSON interface.
+    Gcs(GcsSource),
 }
 
 impl SourceSpec {
@@ -102,6 +106,7 @@ impl SourceSpec {
             Self::Folder(folder) => &folder.prefix,
             Self::UrlList(list) => &list.prefix,
             Self::Azure(container) => &container.prefix,
+            Self::Gcs(bucket) => &bucket.prefix,
         }
     }
 
@@ -109,7 +114,7 @@ impl SourceSpec {
     pub fn restore(&self) -> Option<&RestoreSpec> {
         match self {
             Self::Bucket(bucket) => bucket.restore.as_ref(),
-            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) => None,
+            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) | Self::Gcs(_) => None,
         }
     }
 
@@ -117,7 +122,7 @@ impl SourceSpec {
     pub fn keys(&self) -> Option<&ListingPlace> {
         match self {
             Self::Bucket(bucket) => bucket.keys.as_ref(),
-            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) => None,
+            Self::Folder(_) | Self::UrlList(_) | Self::Azure(_) | Self::Gcs(_) => None,
         }
     }
 
@@ -128,6 +133,7 @@ impl SourceSpec {
             Self::Folder(_) => "folder",
             Self::UrlList(_) => "http",
             Self::Azure(_) => "azure",
+            Self::Gcs(_) => "gcs-json",
         }
     }
 
@@ -135,8 +141,8 @@ impl SourceSpec {
     pub fn listing_order(&self) -> ListingOrder {
         match self {
             Self::Bucket(bucket) => bucket.listing_order(),
-            // Both are sorted here.
-            Self::Folder(_) | Self::UrlList(_) => ListingOrder::Bytes,
+            // The first two are sorted here.
+            Self::Folder(_) | Self::UrlList(_) | Self::Gcs(_) => ListingOrder::Bytes,
             // Its markers are the service's own.
             Self::Azure(_) => ListingOrder::Serial,
         }

@@ -64,6 +64,14 @@ pub(crate) async fn resolve(
             secret_key: String::new(),
             token: Some(value(token)?),
         })),
+        Place::GcsKey { key } => Arc::new(StaticCredentials::new(key_file(value(key)?))),
+        Place::GcsKeyFile { path } => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("read the key file {path}: {error}");
+                refused(PortError::new(ErrorKind::Storage, message))
+            })?;
+            Arc::new(StaticCredentials::new(key_file(text)))
+        }
         Place::AwsProfile { profile } => {
             around.aws.profile_credentials(profile, regions.bucket).map_err(refused)?
         }
@@ -87,6 +95,11 @@ pub(crate) async fn resolve(
         }
     };
     Ok(Some(provider))
+}
+
+/// The key of a service account is its file as a whole.
+fn key_file(text: String) -> Credentials {
+    Credentials { access_key: String::new(), secret_key: text, token: None }
 }
 
 async fn in_secret(
@@ -178,6 +191,21 @@ mod tests {
             let text = error.unwrap().to_string();
             assert!(text.contains(missing) && text.contains("source"), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_key_of_a_service_account_is_a_variable_or_a_file_as_a_whole() {
+        let around = around(|name: &str| (name == "KEY").then(|| "{text}".to_owned()));
+        let key = Place::GcsKey { key: "KEY".to_owned() };
+        let path = "Cargo.toml".to_owned();
+        for (place, text) in [(key, "{text}"), (Place::GcsKeyFile { path }, "[package]")] {
+            let signer = resolve("source", &place, REGIONS, &around).await.unwrap();
+            let found = signer.unwrap().credentials().await.unwrap();
+            assert!(found.secret_key.starts_with(text), "{place:?}");
+        }
+        let missing = Place::GcsKeyFile { path: "no/such/key.json".to_owned() };
+        let error = resolve("source", &missing, REGIONS, &around).await.err().unwrap().to_string();
+        assert!(error.contains("no/such/key.json") && error.contains("source"), "{error}");
     }
 
     #[tokio::test]

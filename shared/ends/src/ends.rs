@@ -8,13 +8,15 @@ use ossferry_aws::{S3Kind, S3Options, S3Source};
 use ossferry_azure::{AzureOptions, AzureSource};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::job::{
-    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption, Job, Limits,
-    SourceSpec, StateSpec, StoreKind, TargetSpec,
+    Addressing, AzureSource as AzureSpec, BucketSource, Credentials, Encryption,
+    GcsSource as GcsSpec, Job, Limits, SourceSpec, StateSpec, StoreKind, TargetSpec,
 };
 use ossferry_core::ports::Source;
 use ossferry_core::rates::Rates;
+use ossferry_gcs::{GcsOptions, GcsSource, ServiceAccountTokens};
 use ossferry_http::{
-    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RetryPolicy,
+    CredentialsProvider, Endpoint, Lane, LaneOptions, Pace, PaceOptions, RefreshedCredentials,
+    RetryPolicy,
 };
 use ossferry_lists::{ListedBucket, UrlOptions, UrlSource};
 use ossferry_local::FolderSource;
@@ -40,6 +42,8 @@ pub enum SourceEnd {
     Azure(AzureSource),
     /// A bucket of UPYUN.
     Upyun(UpyunSource),
+    /// A bucket of Google Cloud Storage, by its JSON interface.
+    Gcs(GcsSource),
     /// A bucket that is listed by something else; behind it the bucket.
     Listed(ListedBucket, Box<Self>),
 }
@@ -54,6 +58,7 @@ impl SourceEnd {
             Self::Urls(list) => Arc::new(list.clone()),
             Self::Azure(container) => Arc::new(container.clone()),
             Self::Upyun(bucket) => Arc::new(bucket.clone()),
+            Self::Gcs(bucket) => Arc::new(bucket.clone()),
             Self::Listed(listed, _) => Arc::new(listed.clone()),
         }
     }
@@ -72,6 +77,7 @@ impl SourceEnd {
             Self::Folder(_) | Self::Urls(_) => None,
             Self::Azure(container) => Some(container.pace()),
             Self::Upyun(bucket) => Some(bucket.pace()),
+            Self::Gcs(bucket) => Some(bucket.pace()),
             Self::Listed(_, bucket) => bucket.pace(),
             Self::S3(bucket) => Some(bucket.pace()),
             Self::Oss(bucket) => Some(bucket.client().pace()),
@@ -98,6 +104,7 @@ pub async fn source_end(job: &Job, around: &Surroundings) -> Result<SourceEnd, E
             return source.await.map(SourceEnd::Urls).map_err(refused);
         }
         SourceSpec::Azure(container) => return azure_source(container, job, around).await,
+        SourceSpec::Gcs(bucket) => return gcs_source(bucket, job, around).await,
         SourceSpec::Bucket(bucket) => bucket,
     };
     let signer = signer(SOURCE, &bucket.credentials, &bucket.region, job, around).await?;
@@ -168,6 +175,29 @@ fn upyun_source(
         retry: RetryPolicy::default(),
     })?;
     Ok(SourceEnd::Upyun(source))
+}
+
+async fn gcs_source(
+    bucket: &GcsSpec,
+    job: &Job,
+    around: &Surroundings,
+) -> Result<SourceEnd, EndError> {
+    // Google's buckets are found without a region: a secret's own is the state's.
+    let key = signer(SOURCE, &bucket.credentials, "", job, around).await?;
+    let credentials = key.map(|key| {
+        let tokens = ServiceAccountTokens::new(key, Arc::clone(&around.clock));
+        let kept = RefreshedCredentials::new(tokens, Arc::clone(&around.clock));
+        Arc::new(kept) as Arc<dyn CredentialsProvider>
+    });
+    let options = GcsOptions {
+        lane: lane(&job.limits, source_rates(job)),
+        endpoint: bucket.endpoint.clone(),
+        bucket: bucket.bucket.clone(),
+        credentials,
+        retry: RetryPolicy::default(),
+    };
+    let source = GcsSource::new(options);
+    source.map(SourceEnd::Gcs).map_err(|error| EndError::End { end: SOURCE, error })
 }
 
 fn oss_source(

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ossferry_core::error::PortError;
+use serde::Deserialize;
 
 /// A key pair, with the token of a temporary one.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +23,52 @@ impl fmt::Debug for Credentials {
             .field("access_key", &self.access_key)
             .field("temporary", &self.token.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// How a secret store keeps a key pair: in our own words, or as Alibaba Cloud's KMS itself stores the key
+/// of a RAM user. It derives nothing that could show it.
+#[derive(Deserialize)]
+struct KeyPair {
+    #[serde(alias = "AccessKeyId")]
+    access_key: String,
+    #[serde(alias = "AccessKeySecret")]
+    secret_key: String,
+    token: Option<String>,
+}
+
+/// The key of a service account of Google, as far as its name.
+#[derive(Deserialize)]
+struct ServiceAccount {
+    #[serde(rename = "type")]
+    kind: String,
+    client_email: String,
+    #[serde(rename = "private_key")]
+    _private_key: serde::de::IgnoredAny,
+}
+
+impl Credentials {
+    /// What the text of a secret holds: a key pair as JSON, with a token where there is one; or the file that
+    /// Google gives for a service account's key, which is the secret as a whole. `None` where it is
+    /// neither, and nothing of it is told.
+    pub fn of_secret(text: &str) -> Option<Self> {
+        let pair = serde_json::from_str(text).ok();
+        let pair = pair.map(|KeyPair { access_key, secret_key, token }| Self {
+            access_key,
+            secret_key,
+            token,
+        });
+        let found = pair.or_else(|| {
+            let account: ServiceAccount = serde_json::from_str(text).ok()?;
+            let is_one = account.kind == "service_account";
+            let (access_key, secret_key) = (account.client_email, text.to_owned());
+            is_one.then_some(Self { access_key, secret_key, token: None })
+        });
+        let is_empty = |found: &Self| {
+            let parts = [Some(&found.access_key), Some(&found.secret_key), found.token.as_ref()];
+            parts.into_iter().flatten().any(String::is_empty)
+        };
+        found.filter(|found| !is_empty(found))
     }
 }
 
@@ -63,6 +110,38 @@ impl CredentialsProvider for StaticCredentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_holds_a_key_pair_and_perhaps_a_token() {
+        for (text, token) in [
+            (r#"{"access_key":"A","secret_key":"S"}"#, None),
+            (r#"{"AccessKeyId":"A","AccessKeySecret":"S"}"#, None),
+            (r#"{"access_key":"A","secret_key":"S","token":null,"note":1}"#, None),
+            (r#"{"access_key":"A","secret_key":"S","token":"T"}"#, Some("T")),
+        ] {
+            let found = Credentials::of_secret(text).unwrap();
+            assert_eq!((found.access_key.as_str(), found.secret_key.as_str()), ("A", "S"));
+            assert_eq!(found.token.as_deref(), token);
+        }
+        for text in [
+            "A:S",
+            r#"{"access_key":"A"}"#,
+            r#"{"access_key":"A","secret_key":""}"#,
+            r#"{"access_key":"A","secret_key":"S","token":""}"#,
+            r#"["A","S"]"#,
+            r#"{"type":"service_account","client_email":"a@b"}"#,
+        ] {
+            assert!(Credentials::of_secret(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_file_of_a_service_account_s_key_is_kept_whole() {
+        let text = r#"{"type":"service_account","client_email":"a@b","private_key":"hidden"}"#;
+        let found = Credentials::of_secret(text).unwrap();
+        assert_eq!((found.access_key.as_str(), found.secret_key.as_str()), ("a@b", text));
+        assert!(!format!("{found:?}").contains("hidden"));
+    }
 
     #[tokio::test]
     async fn a_secret_and_a_token_are_not_shown() {

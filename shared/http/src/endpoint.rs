@@ -49,6 +49,12 @@ impl Endpoint {
         host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
     }
 
+    /// Whether this machine itself stands here.
+    pub fn is_loopback(&self) -> bool {
+        let address = self.host().trim_matches(['[', ']']).parse::<IpAddr>();
+        self.host() == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// Whether it is spoken to over TLS.
     pub fn is_secure(&self) -> bool {
         self.scheme == Scheme::HTTPS

@@ -1,10 +1,10 @@
 //! The one HTTP lane for listings and object bytes, at both ends: a request goes out byte for byte
 //! as it was signed, bodies stream with their length proved, and an adaptive pace stands before it.
 
+mod answered;
 mod credentials;
 mod date;
 mod endpoint;
-mod extent;
 mod lane;
 mod listed_keys;
 mod pace;
@@ -19,10 +19,10 @@ mod tag_set;
 mod token_bucket;
 pub mod xml;
 
+pub use answered::{Answered, kind_of_status};
 pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
-pub use extent::whole_of_answer;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};
 pub use listed_keys::{BrokenEscape, ListedKeys};
 pub use pace::{Pace, PaceOptions, Permit, Usage};

@@ -9,9 +9,9 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::fidelity::Properties;
 use ossferry_core::object::{ByteRange, Digests, ETag, ObjectHeaders, ObjectInfo, Pin};
 use ossferry_core::time::Timestamp;
-use ossferry_http::{parse_http_date, whole_of_answer};
+use ossferry_http::parse_http_date;
 
-use crate::error::{GET_FILE, HEAD_FILE, bad_answer, text};
+use crate::error::{GET_FILE, HEAD_FILE, answered, text};
 
 const METADATA_PREFIX: &str = "x-upyun-meta-";
 
@@ -21,7 +21,7 @@ pub(crate) fn head(headers: &HeaderMap) -> Result<ObjectInfo, PortError> {
         return Err(is_folder(HEAD_FILE));
     }
     let size = text(headers, "x-upyun-file-size").and_then(|size| size.trim().parse().ok());
-    let size = size.ok_or_else(|| bad_answer(HEAD_FILE, headers, "no x-upyun-file-size"))?;
+    let size = size.ok_or_else(|| answered(HEAD_FILE, headers).bad("no x-upyun-file-size"))?;
     Ok(info(headers, size))
 }
 
@@ -32,19 +32,12 @@ pub(crate) fn get(
     pin: &Pin,
     range: Option<ByteRange>,
 ) -> Result<ObjectInfo, PortError> {
-    let bad = |what: &str| bad_answer(GET_FILE, headers, what);
+    let answered = answered(GET_FILE, headers);
     if headers.contains_key("x-upyun-list-iter") {
         return Err(is_folder(GET_FILE));
     }
-    match etag(headers) {
-        Some(etag) if etag == pin.etag => {}
-        Some(etag) => {
-            let message = format!("{GET_FILE}: etag {etag}, asked for {}", pin.etag);
-            return Err(PortError::new(ErrorKind::PreconditionFailed, message));
-        }
-        None => return Err(bad("no etag, so nothing says whose bytes these are")),
-    }
-    let size = whole_of_answer(status, headers, range).map_err(|what| bad(&what))?;
+    answered.of_pinned(pin, etag(headers).as_ref().map(ETag::as_str), "etag")?;
+    let size = answered.object_bytes(status, range)?;
     Ok(info(headers, size))
 }
 

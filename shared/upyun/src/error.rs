@@ -1,34 +1,20 @@
 //! What UPYUN's answers mean.
 
 use http::{HeaderMap, StatusCode};
-use ossferry_core::error::{Conclusion, ErrorKind, PortError};
-use ossferry_http::asked_pause;
+use ossferry_core::error::{ErrorKind, PortError};
+use ossferry_http::{Answered, kind_of_status};
 
 pub(crate) const GET_FILE: &str = "GetFile";
 pub(crate) const HEAD_FILE: &str = "HeadFile";
 pub(crate) const LIST_FOLDER: &str = "ListFolder";
 pub(crate) const GET_USAGE: &str = "GetUsage";
 
-/// The one place where an answer of UPYUN becomes one of our kinds.
+/// The error that a refused request ends with. A status says all that UPYUN means: 401 is no such operator, a
+/// wrong signature, or a date that is too far away.
 ///
 /// <https://help.upyun.com/knowledge-base/errno/>
-fn classify(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
-        // No such operator, a wrong signature, a date that is too far away.
-        401 => ErrorKind::AccountRefused,
-        403 => ErrorKind::AccessDenied,
-        404 => ErrorKind::NoSuchKey,
-        408 => ErrorKind::Timeout,
-        412 | 416 => ErrorKind::PreconditionFailed,
-        429 | 503 => ErrorKind::Throttled,
-        500 | 502 | 504..=599 => ErrorKind::ServerError,
-        _ => ErrorKind::Other,
-    }
-}
-
-/// The error that a refused request ends with.
 pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap) -> PortError {
-    let mut kind = classify(status);
+    let mut kind = kind_of_status(status);
     // A bucket has a usage even where it is empty.
     if kind == ErrorKind::NoSuchKey && operation == GET_USAGE {
         kind = ErrorKind::NoSuchBucket;
@@ -37,23 +23,11 @@ pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap) 
         Some(code) => format!("{operation}: {code} ({})", status.as_u16()),
         None => format!("{operation}: http {}", status.as_u16()),
     };
-    let mut error = PortError::new(kind, message).with_request_id(request_id(headers));
-    error.retry_after = asked_pause(headers);
-    // The request was refused whole, and nothing here writes.
-    if matches!(kind, ErrorKind::ServerError | ErrorKind::Timeout) {
-        error.conclusion = Conclusion::NotDone;
-    }
-    error
+    answered(operation, headers).refused(kind, message)
 }
 
-/// An answer that breaks the protocol.
-pub(crate) fn bad_answer(operation: &str, headers: &HeaderMap, what: &str) -> PortError {
-    PortError::new(ErrorKind::BadAnswer, format!("{operation}: {what}"))
-        .with_request_id(request_id(headers))
-}
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    text(headers, "x-request-id").map(str::to_owned)
+pub(crate) fn answered<'a>(operation: &'a str, headers: &'a HeaderMap) -> Answered<'a> {
+    Answered { operation, headers, request_ids: &["x-request-id"] }
 }
 
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -16,7 +16,7 @@ use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
 
 use crate::answer;
-use crate::error::{GET_FILE, GET_USAGE, HEAD_FILE, LIST_FOLDER, bad_answer};
+use crate::error::{GET_FILE, GET_USAGE, HEAD_FILE, LIST_FOLDER, answered};
 use crate::folder::Folder;
 use crate::position::{Position, Rest};
 use crate::wire::{Ask, Wire, file_named};
@@ -101,7 +101,7 @@ impl UpyunSource {
             let headers = response.headers.clone();
             let body = response.collect(PAGE_BYTES_MAX).await?;
             Folder::read(&rest.folder, &body)
-                .map_err(|what| bad_answer(LIST_FOLDER, &headers, &what))
+                .map_err(|what| answered(LIST_FOLDER, &headers).bad(&what))
         })
         .await;
         match listed {
@@ -155,7 +155,7 @@ impl Source for UpyunSource {
             let response = self.wire.send(&ask, &self.meter).await?;
             let (date, headers) = (response.date(), response.headers.clone());
             response.collect(USAGE_BYTES_MAX).await?;
-            date.ok_or_else(|| bad_answer(GET_USAGE, &headers, "no date"))
+            date.ok_or_else(|| answered(GET_USAGE, &headers).bad("no date"))
         })
         .await
     }

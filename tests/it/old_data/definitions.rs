@@ -44,6 +44,13 @@ prefix = "2026/"
 credentials = { from = "azure-sas", token = "A" }
 "#;
 
+const GCS: &str = r#"
+kind = "gcs-json"
+bucket = "photos1"
+prefix = "2026/"
+credentials = { from = "gcs-key-file", path = "key.json" }
+"#;
+
 const INVENTORY: &str = r#"
 kind = "cos"
 region = "ap-guangzhou"
@@ -121,6 +128,7 @@ fn every_definition_of_every_version_is_read() {
         ("v2-http.json", job(HTTP)),
         ("v2-kodo.json", job(KODO)),
         ("v2-azure.json", job(AZURE)),
+        ("v2-gcs-json.json", job(GCS)),
         ("v2-inventory.json", job(INVENTORY)),
         ("v2-windows.json", timed()),
     ] {

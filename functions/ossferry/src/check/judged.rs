@@ -31,6 +31,7 @@ pub(super) fn route(job: &Job) -> String {
                 found.container, found.account, found.endpoint
             )
         }
+        SourceSpec::Gcs(found) => format!("gcs-json bucket {} at {}", found.bucket, found.endpoint),
         SourceSpec::UrlList(list) => format!("urls of {}", list.list),
         SourceSpec::Bucket(bucket) => {
             format!("{} bucket {} at {}", bucket.kind.as_str(), bucket.bucket, bucket.endpoint)

@@ -69,6 +69,7 @@ fn has_own_keys(job: &Job) -> bool {
     let source = match &job.source {
         SourceSpec::Bucket(bucket) => Some(&bucket.credentials),
         SourceSpec::Azure(container) => Some(&container.credentials),
+        SourceSpec::Gcs(bucket) => Some(&bucket.credentials),
         SourceSpec::Folder(_) | SourceSpec::UrlList(_) => None,
     };
     source.into_iter().chain([&job.target.credentials]).any(|place| {

@@ -240,6 +240,7 @@ fn named(source: &SourceSpec) -> String {
         SourceSpec::Azure(container) => {
             format!("azure://{}/{}/{}", container.account, container.container, container.prefix)
         }
+        SourceSpec::Gcs(bucket) => format!("gs://{}/{}", bucket.bucket, bucket.prefix),
         SourceSpec::UrlList(list) => list.list.clone(),
         SourceSpec::Folder(folder) => folder.path.clone(),
     }

@@ -228,3 +228,18 @@ fn what_is_asked_beside_each_object_is_among_the_source_s_requests() {
     let asked = requests(&job);
     assert_eq!((asked["GetObjectTagging"], asked["GetObjectAcl"]), (1_000, 1_000));
 }
+
+#[test]
+fn metadata_that_no_answer_with_bytes_has_is_a_request_more_for_each_object() {
+    let google = "name = \"n\"\n[source]\nkind = \"gcs-json\"\nbucket = \"photos\"\n\
+                  credentials = { from = \"gcs-key\", key = \"KEY\" }\n\
+                  [target]\nregion = \"cn-hangzhou\"\nbucket = \"moved\"\n\
+                  credentials = { from = \"env\", access_key = \"C\", secret_key = \"D\" }\n";
+    for (text, heads) in [(Job::template(), 0), (google, 1_000)] {
+        let job = Job::parse(text).unwrap();
+        let asks_metadata = job.source.tells_metadata_apart();
+        let known = Known { asks_metadata, ..known(1_000, 5_000, Store::Other) };
+        let asked = Estimate::new(known, WEEK, None, None).work.source_requests;
+        assert_eq!((asked["HeadObject"], asked["GetObject"]), (heads, 1_000));
+    }
+}

@@ -94,6 +94,12 @@ impl Work {
         self
     }
 
+    /// Adds a request for the metadata of each whole object; of a large one it is asked for anyway.
+    pub(super) fn with_metadata(mut self) -> Self {
+        self.source_requests.insert("HeadObject", self.objects);
+        self
+    }
+
     /// How long one function would work on it alone, moving so many bytes a second.
     pub(super) fn function_seconds(&self, bytes_per_second: u64) -> u64 {
         let moving = self.bytes.div_ceil(bytes_per_second.max(1));

@@ -13,7 +13,10 @@ use crate::machine::Machine;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MirrorRefusal {
     /// The source is no bucket.
-    #[error("a mirror rule fetches from a bucket; the source of this job is none")]
+    #[error(
+        "a mirror rule fetches from a bucket of OSS or of the S3 family; the source of this job is none (a \
+         bucket of Google is one as kind = \"gcs\", with HMAC keys)"
+    )]
     SourceIsNoBucket,
     /// OSS has to be told how it reads a private source.
     #[error(
@@ -235,11 +238,14 @@ mod tests {
             job(&format!("kind = \"oss\"\nregion = \"cn-beijing\"\nbucket = \"old\"\n{KEYS}"));
         let upyun = job(&format!("kind = \"upyun\"\nbucket = \"old\"\n{KEYS}"));
         let folder = job("kind = \"folder\"\npath = \"/data\"");
+        let google =
+            job("kind = \"gcs-json\"\nbucket = \"b\"\ncredentials = { from = \"anonymous\" }");
         let public = s3("credentials = { from = \"anonymous\" }");
         for (job, auth, hint) in [
             (&folder, None, "from a bucket"),
             (&upyun, Some(Key), "--mirror-url URL"),
             (&upyun, Some(OriginAuth::None), "--mirror-url URL"),
+            (&google, None, "as kind = \"gcs\""),
             (&oss, Some(Key), "by a role"),
             (&oss, Some(Role), "--mirror-role NAME"),
             (&s3(KEYS), Some(Role), "buckets of OSS only"),

@@ -25,17 +25,6 @@ struct SecretAnswer {
     secret_data: String,
 }
 
-/// The secret: in our own words, or as KMS itself stores the key of a RAM user.
-#[derive(Deserialize)]
-struct SecretKeys {
-    #[serde(alias = "AccessKeyId")]
-    access_key: String,
-    #[serde(alias = "AccessKeySecret")]
-    secret_key: String,
-    #[serde(default)]
-    token: Option<String>,
-}
-
 impl KmsSecrets {
     /// The endpoint is `https://kms.REGION.aliyuncs.com`.
     pub fn new(options: OpenApiOptions) -> Self {
@@ -62,11 +51,12 @@ impl KmsSecrets {
         };
         let SecretAnswer { secret_data } = serde_json::from_slice(&answer.body)
             .map_err(|_| unreadable("the answer holds no SecretData"))?;
-        let keys: SecretKeys = serde_json::from_str(&secret_data).map_err(|_| {
-            unreadable("want a secret of the form {\"access_key\": \"…\", \"secret_key\": \"…\"}")
-        })?;
-        let SecretKeys { access_key, secret_key, token } = keys;
-        Ok(Credentials { access_key, secret_key, token })
+        Credentials::of_secret(&secret_data).ok_or_else(|| {
+            unreadable(
+                "want a secret of the form {\"access_key\": \"…\", \"secret_key\": \"…\"}, or the key \
+                 file of a service account of Google",
+            )
+        })
     }
 }
 

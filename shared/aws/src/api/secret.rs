@@ -66,10 +66,10 @@ impl FetchCredentials for SecretCredentials {
             SecretPlace::Secret(id) => self.api.secret_value(id).await?,
             SecretPlace::Parameter(name) => self.api.parameter_value(name).await?,
         };
-        let credentials = key_pair(&text).ok_or_else(|| {
+        let credentials = Credentials::of_secret(&text.0).ok_or_else(|| {
             let message = format!(
                 "{}: want the JSON object {{\"access_key\": \"…\", \"secret_key\": \"…\"}}, and \
-                 \"token\" where there is one",
+                 \"token\" where there is one; or the key file of a service account of Google",
                 self.place
             );
             PortError::new(ErrorKind::AccountRefused, message)
@@ -99,44 +99,9 @@ impl AwsApi {
     }
 }
 
-fn key_pair(text: &Hidden) -> Option<Credentials> {
-    let object: Value = serde_json::from_str(&text.0).ok()?;
-    let part = |name: &str| {
-        let text = object.get(name)?.as_str()?;
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    let token = match object.get("token") {
-        None | Some(Value::Null) => None,
-        Some(_) => Some(part("token")?),
-    };
-    Some(Credentials { access_key: part("access_key")?, secret_key: part("secret_key")?, token })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_secret_holds_a_key_pair_and_perhaps_a_token() {
-        for (text, token) in [
-            (r#"{"access_key":"A","secret_key":"S"}"#, None),
-            (r#"{"access_key":"A","secret_key":"S","token":null,"note":1}"#, None),
-            (r#"{"access_key":"A","secret_key":"S","token":"T"}"#, Some("T")),
-        ] {
-            let found = key_pair(&Hidden(text.to_owned())).unwrap();
-            assert_eq!((found.access_key.as_str(), found.secret_key.as_str()), ("A", "S"));
-            assert_eq!(found.token.as_deref(), token);
-        }
-        for text in [
-            "A:S",
-            r#"{"access_key":"A"}"#,
-            r#"{"access_key":"A","secret_key":""}"#,
-            r#"{"access_key":"A","secret_key":"S","token":""}"#,
-            r#"["A","S"]"#,
-        ] {
-            assert!(key_pair(&Hidden(text.to_owned())).is_none(), "{text}");
-        }
-    }
 
     #[test]
     fn an_arn_says_where_it_is_and_a_hidden_text_says_nothing() {

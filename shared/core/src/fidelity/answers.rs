@@ -72,6 +72,7 @@ fn answer(job: &Job, property: Property) -> (Fate, &'static str, bool) {
         Property::ContentHeaders => match kind {
             "folder" => (Mapped, "the content type is told from the file's name", false),
             "azure" => (Kept, "as they are; Azure keeps no Expires", false),
+            "gcs-json" => (Kept, "as they are; Google keeps no Expires", false),
             "http" => (Kept, "as the server answers them", false),
             _ => (Kept, "as they are", false),
         },
@@ -108,7 +109,7 @@ fn answer(job: &Job, property: Property) -> (Fate, &'static str, bool) {
             (Dropped, note, false)
         }
         Property::Versions => (Dropped, "only the current version is copied", false),
-        Property::WebsiteRedirect if matches!(kind, "azure" | "oss" | "upyun") => {
+        Property::WebsiteRedirect if matches!(kind, "azure" | "gcs-json" | "oss" | "upyun") => {
             (Absent, "the source has none", false)
         }
         Property::WebsiteRedirect => (Dropped, "OSS has none of an object", true),
@@ -126,7 +127,7 @@ fn tags(job: &Job, kind: &str) -> (Fate, &'static str, bool) {
         return (Fate::Kept, note, true);
     }
     match kind {
-        "gcs" => (Fate::Absent, "the source has none", false),
+        "gcs" | "gcs-json" => (Fate::Absent, "the source has none", false),
         "s3" | "cos" | "s3-compatible" | "oss" | "azure" => {
             let note = "not asked for by policy.tags; counted where the source's key may read tags";
             (Fate::Dropped, note, true)

@@ -64,6 +64,16 @@ pub enum Credentials {
         /// Holds the token, with or without the question mark before it.
         token: String,
     },
+    /// In an environment variable of this name: the key of a service account of Google, the whole file.
+    GcsKey {
+        /// Holds the text of the file.
+        key: String,
+    },
+    /// In a file of this machine: the key of a service account of Google.
+    GcsKeyFile {
+        /// A relative one begins where the command was started.
+        path: String,
+    },
     /// Nowhere: requests are not signed.
     Anonymous,
 }
@@ -81,15 +91,18 @@ enum Form {
     AliyunSecret,
     AzureKey,
     AzureSas,
+    GcsKey,
+    GcsKeyFile,
     Anonymous,
 }
 
 /// Whose every key is, beside `from`.
-const HOMES: [(&str, &str); 10] = [
+const HOMES: [(&str, &str); 11] = [
     ("access_key", "from = \"env\""),
     ("secret_key", "from = \"env\""),
     ("token", "from = \"env\" or \"azure-sas\""),
-    ("key", "from = \"azure-key\""),
+    ("key", "from = \"azure-key\" or \"gcs-key\""),
+    ("path", "from = \"gcs-key-file\""),
     ("profile", "from = \"aws-profile\""),
     ("id", "from = \"aws-secret\""),
     ("name", "from = \"aws-parameter\" or \"aliyun-secret\""),
@@ -129,6 +142,18 @@ impl Form {
             ("aliyun-secret", Self::AliyunSecret),
         ]
     }
+
+    /// The forms for a bucket of Google by its JSON interface. A secret holds the key's file as it is.
+    fn of_gcs() -> Vec<(&'static str, Self)> {
+        vec![
+            ("gcs-key-file", Self::GcsKeyFile),
+            ("gcs-key", Self::GcsKey),
+            ("anonymous", Self::Anonymous),
+            ("aws-secret", Self::AwsSecret),
+            ("aws-parameter", Self::AwsParameter),
+            ("aliyun-secret", Self::AliyunSecret),
+        ]
+    }
 }
 
 /// `kind` is the source's; `None` for the target.
@@ -150,7 +175,8 @@ pub(super) fn read(
         ),
         Some(_) => ("", ""),
     };
-    let offered = Offered { forms: Form::of(kind), example: EXAMPLE, on_lambda, on_fc };
+    let (forms, kept_as) = (Form::of(kind), KEY_PAIR);
+    let offered = Offered { forms, example: EXAMPLE, kept_as, on_lambda, on_fc };
     read_offered(section, &offered, host, mistakes)
 }
 
@@ -162,15 +188,33 @@ pub(super) fn read_azure(
 ) -> Option<Credentials> {
     const EXAMPLE: &str = "write credentials = { from = \"azure-key\", key = \"NAME\" } with the name \
                            of an environment variable";
-    let (on_lambda, on_fc) = ("", "");
-    let offered = Offered { forms: Form::of_azure(), example: EXAMPLE, on_lambda, on_fc };
+    let (forms, kept_as) = (Form::of_azure(), KEY_PAIR);
+    let offered = Offered { forms, example: EXAMPLE, kept_as, on_lambda: "", on_fc: "" };
     read_offered(section, &offered, host, mistakes)
 }
+
+/// Of a bucket of Google by its JSON interface.
+pub(super) fn read_gcs(
+    section: Section<'_, '_>,
+    host: Host,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Credentials> {
+    const EXAMPLE: &str = "write credentials = { from = \"gcs-key-file\", path = \"key.json\" } with the \
+                           path of a service account's key";
+    let (forms, kept_as) = (Form::of_gcs(), "the text of the service account's key file");
+    let offered = Offered { forms, example: EXAMPLE, kept_as, on_lambda: "", on_fc: "" };
+    read_offered(section, &offered, host, mistakes)
+}
+
+/// How a secret keeps the keys of most stores.
+const KEY_PAIR: &str = "the keys as {\"access_key\": \"…\", \"secret_key\": \"…\"}";
 
 /// What an end may have.
 struct Offered {
     forms: Vec<(&'static str, Form)>,
     example: &'static str,
+    /// What stands in a secret.
+    kept_as: &'static str,
     /// How a function of Lambda does without a key, where it can.
     on_lambda: &'static str,
     /// The same on Function Compute.
@@ -219,6 +263,12 @@ fn read_offered(
         }
         Form::AzureSas => variable(&mut section, "token", true, mistakes)
             .map(|token| Credentials::AzureSas { token }),
+        Form::GcsKey => {
+            variable(&mut section, "key", true, mistakes).map(|key| Credentials::GcsKey { key })
+        }
+        Form::GcsKeyFile => section
+            .required("path", "key.json", mistakes)
+            .map(|path| Credentials::GcsKeyFile { path: path.value }),
         Form::Anonymous => Some(Credentials::Anonymous),
     };
     section.finish(&HOMES, mistakes);
@@ -227,10 +277,12 @@ fn read_offered(
 
 /// Why a host does not find what the form names, and what it would find.
 fn out_of_reach(form: Form, offered: &Offered, host: Host) -> Option<(&'static str, String)> {
-    const PAIR: &str = "{\"access_key\": \"…\", \"secret_key\": \"…\"}";
     let problem = match (form, host) {
-        (Form::AzureKey | Form::AzureSas, Host::Lambda | Host::FunctionCompute) => {
+        (Form::AzureKey | Form::AzureSas | Form::GcsKey, Host::Lambda | Host::FunctionCompute) => {
             "names a variable of this machine, and a function has no such variables"
+        }
+        (Form::GcsKeyFile, Host::Lambda | Host::FunctionCompute) => {
+            "names a file of this machine, which a function lacks"
         }
         (Form::Env, Host::Lambda | Host::FunctionCompute) => {
             "\"env\" is this machine's, and a function has no such variables"
@@ -250,14 +302,12 @@ fn out_of_reach(form: Form, offered: &Offered, host: Host) -> Option<(&'static s
     let remedy = match host {
         Host::Machine => offered.example.to_owned(),
         Host::Lambda => format!(
-            "put the keys into Secrets Manager as {PAIR} and write {{ from = \"aws-secret\", \
-             id = \"NAME\" }}{}",
-            offered.on_lambda
+            "put {} into Secrets Manager and write {{ from = \"aws-secret\", id = \"NAME\" }}{}",
+            offered.kept_as, offered.on_lambda
         ),
         Host::FunctionCompute => format!(
-            "put the keys into a secret of KMS as {PAIR} and write {{ from = \"aliyun-secret\", \
-             name = \"NAME\" }}{}",
-            offered.on_fc
+            "put {} into a secret of KMS and write {{ from = \"aliyun-secret\", name = \"NAME\" }}{}",
+            offered.kept_as, offered.on_fc
         ),
     };
     Some((problem, remedy))

@@ -1,6 +1,6 @@
 //! Addresses of the services.
 
-use super::{Addressing, StoreKind};
+use super::{Addressing, StoreKind, gcs};
 
 /// A service's address as requests need it: `scheme://host[:port]`, https where none is written.
 ///
@@ -49,8 +49,7 @@ pub(super) fn usual(kind: StoreKind, region: &str) -> Option<String> {
             Some(format!("https://s3.{region}.amazonaws.com.cn"))
         }
         StoreKind::S3 => Some(format!("https://s3.{region}.amazonaws.com")),
-        // One for all regions.
-        StoreKind::Gcs => Some("https://storage.googleapis.com".to_owned()),
+        StoreKind::Gcs => Some(gcs::ENDPOINT.to_owned()),
         // The one that finds the way by itself; v1 to v3 are of one carrier each.
         StoreKind::Upyun => Some("https://v0.api.upyun.com".to_owned()),
         _ => kind.known().host.map(|(before, after)| format!("https://{before}{region}{after}")),
@@ -76,6 +75,13 @@ pub(super) fn region(kind: StoreKind, endpoint: Option<&str>) -> Option<String> 
 /// bucket's name in front of it.
 pub(super) fn addressing(kind: StoreKind, endpoint: &str) -> Addressing {
     if is_bare(endpoint) { Addressing::Path } else { kind.known().addressing }
+}
+
+/// Whether a normalised endpoint is this machine.
+pub(super) fn is_loopback(endpoint: &str) -> bool {
+    let host = host(endpoint).trim_matches(['[', ']']);
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a normalised endpoint is a number and no name, or this machine.

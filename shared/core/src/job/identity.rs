@@ -79,6 +79,10 @@ impl Job {
                 "azure",
                 format!("{}/{}/{}", container.endpoint, container.account, container.container),
             ),
+            // The same bucket, by whichever of the two interfaces it is read.
+            SourceSpec::Gcs(bucket) => {
+                ("bucket", format!("{}/{}", endpoint::authority(&bucket.endpoint), bucket.bucket))
+            }
         };
         let filter = &self.filter;
         let mut digest = Text::default();

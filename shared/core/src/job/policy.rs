@@ -42,7 +42,7 @@ impl SourceSpec {
         match self {
             Self::Bucket(bucket) => is_known_to_tell(bucket.kind),
             Self::Azure(_) => true,
-            Self::Folder(_) | Self::UrlList(_) => false,
+            Self::Folder(_) | Self::UrlList(_) | Self::Gcs(_) => false,
         }
     }
 
@@ -50,6 +50,11 @@ impl SourceSpec {
     /// has none need not be asked. That a store of S3's kind does is not to be counted on.
     pub fn counts_tags(&self) -> bool {
         !matches!(self, Self::Bucket(bucket) if bucket.kind == StoreKind::S3Compatible)
+    }
+
+    /// Whether an object's metadata takes a request of its own, because the answer with the bytes has none.
+    pub fn tells_metadata_apart(&self) -> bool {
+        matches!(self, Self::Gcs(_))
     }
 
     /// Whether the ACL of an object can be read there.

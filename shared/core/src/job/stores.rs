@@ -5,7 +5,7 @@ use super::section::{Found, Section};
 use super::state::Host;
 use super::{
     Addressing, BucketSource, Encryption, FolderSource, ListingPlace, SourceSpec, StoreKind,
-    TargetSpec, azure, credentials, endpoint, restoring, url_list,
+    TargetSpec, azure, credentials, endpoint, gcs, restoring, url_list,
 };
 use crate::key::Key;
 
@@ -46,6 +46,7 @@ pub(super) const URL_LISTS: &str = "kind = \"http\"";
 enum Kind {
     Bucket(StoreKind),
     Azure,
+    Gcs,
     Folder,
     UrlList,
 }
@@ -65,7 +66,12 @@ pub(super) fn source(
     section.required("kind", "s3", mistakes)?;
     let mut kinds: Vec<(&str, Kind)> =
         StoreKind::ALL.map(|kind| (kind.as_str(), Kind::Bucket(kind))).to_vec();
-    kinds.extend([("azure", Kind::Azure), ("folder", Kind::Folder), ("http", Kind::UrlList)]);
+    kinds.extend([
+        ("azure", Kind::Azure),
+        ("gcs-json", Kind::Gcs),
+        ("folder", Kind::Folder),
+        ("http", Kind::UrlList),
+    ]);
     let Found { value: kind, at } = section.word("kind", &kinds, mistakes)?;
     match kind {
         Kind::Bucket(kind) => {
@@ -74,6 +80,10 @@ pub(super) fn source(
         Kind::Azure => {
             let prefix = prefix(&mut section, mistakes);
             return azure::read(section, prefix, host, mistakes).map(SourceSpec::Azure);
+        }
+        Kind::Gcs => {
+            let prefix = prefix(&mut section, mistakes);
+            return gcs::read(section, prefix, host, mistakes).map(SourceSpec::Gcs);
         }
         Kind::UrlList => {
             let prefix = prefix(&mut section, mistakes);
@@ -313,7 +323,10 @@ fn prefix(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Key {
     section.text("prefix", mistakes).map_or_else(Key::default, |found| Key::from(found.value))
 }
 
-fn bucket_name(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<String> {
+pub(super) fn bucket_name(
+    section: &mut Section<'_, '_>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<String> {
     let Found { value, at } = section.required("bucket", "photos", mistakes)?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     if !value.bytes().all(allowed) {

@@ -3,6 +3,7 @@
 mod azure;
 mod buckets;
 mod deployed;
+mod gcs;
 mod template;
 mod url_list;
 

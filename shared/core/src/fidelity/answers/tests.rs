@@ -19,6 +19,9 @@ fn jobs(more: &str) -> Vec<Job> {
     let azure = "kind = \"azure\"\naccount = \"photos1\"\ncontainer = \"raw\"\n\
                  credentials = { from = \"azure-key\", key = \"A\" }\n";
     sources.push(azure.to_owned());
+    let gcs = "kind = \"gcs-json\"\nbucket = \"raw\"\n\
+               credentials = { from = \"gcs-key\", key = \"A\" }\n";
+    sources.push(gcs.to_owned());
     let job = |source: &String| {
         let text = format!(
             "name = \"nightly\"\n[source]\n{source}[target]\nregion = \"cn-hangzhou\"\n\
@@ -59,6 +62,7 @@ fn every_kind_of_source_has_an_answer_for_every_property() {
         ("folder", "m-----d---"),
         ("http", "k-----d---"),
         ("azure", "kmd-dddd-d"),
+        ("gcs-json", "km-ddddd-d"),
     ];
     assert_eq!(table, expected.map(|(kind, fates)| (kind, fates.to_owned())));
     for job in jobs("") {
@@ -80,7 +84,9 @@ fn what_a_job_asks_for_changes_the_answers() {
     assert_eq!(of(copied, "azure").unwrap(), "kmk-dddd-d");
     let copied = "[policy]\ntags = \"copy\"\nacl = \"copy\"\n";
     assert_eq!(of(copied, "s3").unwrap(), "kmkkdddddd");
-    for kind in ["folder", "http", "azure", "gcs", "kodo", "bos", "ks3", "obs", "upyun"] {
+    let read_only =
+        ["folder", "http", "azure", "gcs-json", "gcs", "kodo", "bos", "ks3", "obs", "upyun"];
+    for kind in read_only {
         assert_eq!(of(copied, kind), None, "{kind}: refused");
     }
     let kept = "keep_last_modified = true\nencryption = \"KMS\"\nstorage_class = \"IA\"\n";
