@@ -119,7 +119,7 @@ pub(crate) enum Command {
     /// this scope has finished; else an incremental one. With --pass of another kind while one
     /// runs, nothing is done.
     ///
-    /// Limits of the job file hold for each process. Interrupted with --json, it prints how the open
+    /// Limits of bytes and requests hold for all processes together, the others for each. Interrupted with --json, it prints how the open
     /// pass stands as its last line.
     ///
     /// With a stack (`[state]` kind = "aws" or "aliyun") functions move: this asks for the pass, watches it
