@@ -151,8 +151,8 @@ pub(crate) enum Command {
 
     /// Only copiers: moves what is planned, until the pass has ended
     ///
-    /// Any number of these may run on one ledger, beside one `plan` or `run`. Limits of the job file
-    /// hold for each process. Waits a little for a pass to begin. Not for a stack on AWS: its copiers
+    /// Any number of these may run on one ledger, beside one `plan` or `run`. Limits of bytes and
+    /// requests hold for all of them together, the others for each. Waits a little for a pass to begin. Not for a stack on AWS: its copiers
     /// start by themselves.
     #[command(after_help = "Example: ossferry copy --job job.toml --workers 8\n\n\
                             Exit status: as of `run`.")]
