@@ -104,7 +104,8 @@ async fn a_limit_is_set_for_a_pass_that_runs_without_one_shown_and_cleared() {
     let line = ["limits", "set", "--job", "job.toml", "--source-bytes", "8Mbit/s", "--json"];
     let line = ossferry.run(&line).await.expect(0).json();
     assert_eq!(line["source"]["bytes_per_second"], 1_000_000);
-    ossferry.run(&["limits", "set", "--job", "job.toml", "--source-bytes", "none"]).await.expect(0);
+    let none = ["limits", "set", "--job", "job.toml", "--source-bytes", "none", "--json"];
+    assert_eq!(ossferry.run(&none).await.expect(0).json()["source"], serde_json::json!({}));
     drop(ossferry.run(&["plan", "--job", "job.toml"]).await.expect(0));
     let set = ["limits", "set", "--job", "job.toml", "--target-requests", "20", "--json"];
     let set = ossferry.run(&set).await.expect(0).json();

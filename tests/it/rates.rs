@@ -151,10 +151,10 @@ impl Fleet {
 
     /// By a way to the same table that is slow for itself.
     fn ledger_by(&self, table: Arc<SlowTable>) -> Ledger {
-        self.ledger_of(table, clock(self.begun))
+        Self::ledger_of(table, clock(self.begun))
     }
 
-    fn ledger_of(&self, table: Arc<SlowTable>, clock: Clock) -> Ledger {
+    fn ledger_of(table: Arc<SlowTable>, clock: Clock) -> Ledger {
         let post = Arc::new(Post::new(Arc::clone(&clock)));
         Ledger::new(table, Arc::clone(&post) as _, post, clock, Arc::new(|_| false))
     }
@@ -417,7 +417,7 @@ fn a_share_ends_on_time_and_is_leased_anew_where_the_workers_clock_is_put_back()
             let (clock, back) = (clock(fleet.begun), Arc::clone(&back));
             Arc::new(move || Timestamp(clock().0 - back.load(Ordering::Relaxed)))
         };
-        let ledgers = [fleet.ledger_of(Arc::clone(&fleet.table), put_back), fleet.ledger()];
+        let ledgers = [Fleet::ledger_of(Arc::clone(&fleet.table), put_back), fleet.ledger()];
         let job = job("bytes_per_second = 1000");
         let keepers = ledgers.map(|ledger| keeper(&ledger, &job));
         let share = |keeper: &RateKeeper| keeper.held().and_then(|held| held.shares[KIND]);

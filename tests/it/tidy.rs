@@ -18,7 +18,7 @@ const FUNCTION: [&str; 6] = [
 ];
 
 /// Who may depend on whom. Arrows point one way: functions → ledger → core, functions → adapters → core.
-const MAY_DEPEND: [(&str, &[&str]); 21] = [
+const MAY_DEPEND: [(&str, &[&str]); 22] = [
     ("shared/core", &[]),
     ("shared/ledger", &["ossferry-core"]),
     ("shared/http", &["ossferry-core"]),

@@ -29,8 +29,8 @@ pub const REGION: &str = "us-east-1";
 const DEPLOY_MAX: Duration = Duration::from_mins(5);
 
 /// The zip that a function is deployed as is no larger: it is loaded at every cold start. The copier's was
-/// 4.7 MB when this was written, the planner's 5.3 MB.
-pub const ZIP_BYTES_MAX: u64 = 5_500_000;
+/// 4.95 MB when this was written, the planner's 5.56 MB.
+pub const ZIP_BYTES_MAX: u64 = 5_600_000;
 
 /// A stack of its own, on a server of its own.
 pub struct DeployedStack {

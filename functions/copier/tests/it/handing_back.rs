@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ossferry_core::error::ErrorKind;
 use ossferry_core::meter::Requests;
 use ossferry_core::outcome::Outcome;
-use ossferry_core::ports::{Condition, Row, Table};
+use ossferry_core::ports::{Condition, Row, Table, Written};
 use ossferry_ledger::ids::result_row;
 use ossferry_ledger::lease::Claimant;
 use ossferry_ledger::lists::ObjectResult;
@@ -267,7 +267,8 @@ async fn write_blob(bench: &Bench, row: &Row, blob: Bytes) {
     let stands = bench.table.get(&row.partition, &row.sort).await.unwrap().unwrap();
     let revision = stands.revision;
     let row = Row { revision: revision + 1, blob: Some(blob), ..row.clone() };
-    bench.table.put(&row, Condition::Revision(revision)).await.unwrap();
+    let written = bench.table.put(&row, Condition::Revision(revision)).await.unwrap();
+    assert!(!matches!(written, Written::Refused(_)), "{written:?}");
 }
 
 #[tokio::test(start_paused = true)]
