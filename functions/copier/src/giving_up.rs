@@ -30,7 +30,7 @@ impl LargeObject<'_> {
         let Some(upload_id) = &self.upload.upload_id else { return Ok(()) };
         let target = &self.session.target;
         match target.abort_upload(self.target_key, upload_id).await {
-            Err(error) if !error.is_transient() && !error.kind.concerns_every_object() => {
+            Err(error) if error.concerns_one_object() => {
                 let key = self.target_key;
                 tracing::warn!(%key, upload_id, %error, "abort upload: left behind at the target");
                 Ok(())

@@ -166,7 +166,7 @@ impl Judge {
     ) -> Result<Ruling, Halt> {
         let (context, mut past) = (&self.plan.context, self.plan.past(&entry.key));
         if is_unlisted {
-            let listed = info.map(|info| listed_as(target_key, info));
+            let listed = info.map(|info| Entry::of_head(target_key.clone(), info));
             let verdict = decide(context, past, entry, target_key, listed.as_ref());
             if let Ok(ruling) = ruling(verdict) {
                 return Ok(ruling);
@@ -239,24 +239,8 @@ pub(crate) fn expected(target: Option<ETag>) -> Expected {
 
 /// One object's HEAD that was refused fails that object; what concerns all stops the walk.
 pub(crate) fn refused_head(end: &'static str, error: &PortError) -> Result<Ruling, Halt> {
-    if error.kind.concerns_every_object() || error.is_transient() {
+    if !error.concerns_one_object() {
         return Err(Halt::of_port(end, error));
     }
     Ok(Ruling::record(Outcome::Failed, format!("{end}: {error}")))
-}
-
-fn listed_as(key: &Key, info: &ObjectInfo) -> Entry {
-    Entry {
-        key: key.clone(),
-        size: info.size,
-        etag: info.etag.clone(),
-        last_modified: info.last_modified,
-        storage_class: info.storage_class.clone(),
-        archived: false,
-    }
-}
-
-/// What a listing would say of an object of the source.
-pub(crate) fn source_listed_as(key: &Key, info: &ObjectInfo) -> Entry {
-    listed_as(key, info)
 }

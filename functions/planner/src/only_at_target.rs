@@ -124,9 +124,7 @@ impl Judge {
         match self.source.head(key).await {
             Ok(_) => Ok(Some(key.clone())),
             Err(error) if error.kind == ErrorKind::NoSuchKey => Ok(None),
-            Err(error) if error.kind.concerns_every_object() || error.is_transient() => {
-                Err(Halt::of_port("source", &error))
-            }
+            Err(error) if !error.concerns_one_object() => Err(Halt::of_port("source", &error)),
             Err(_) => Ok(None),
         }
     }

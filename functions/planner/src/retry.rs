@@ -7,7 +7,7 @@ use ossferry_core::object::Entry;
 use ossferry_core::outcome::Outcome;
 
 use crate::drafts::Passed;
-use crate::judge::{HEADS, Judge, Ruling, Sighting, Standing, refused_head, source_listed_as};
+use crate::judge::{HEADS, Judge, Ruling, Sighting, Standing, refused_head};
 use crate::walk::{Ended, Halt, Walk};
 
 /// Keys between two looks at the clock.
@@ -62,7 +62,7 @@ impl Judge {
             async { if is_held { self.target.head(&target_key).await } else { Ok(None) } };
         let (source, target) = tokio::join!(self.source.head(key), at_target);
         let entry = match source {
-            Ok(info) => source_listed_as(key, &info),
+            Ok(info) => Entry::of_head(key.clone(), &info),
             Err(error) if error.kind == ErrorKind::NoSuchKey => {
                 let ruling = Ruling::record(Outcome::Gone, "deleted at the source since");
                 return Ok(sighting(unseen(), ruling, is_held));

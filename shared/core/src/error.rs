@@ -145,6 +145,11 @@ impl PortError {
     pub fn is_transient(&self) -> bool {
         self.conclusion != Conclusion::Refused
     }
+
+    /// Whether the request was refused for good, and only of the object that it was for.
+    pub fn concerns_one_object(&self) -> bool {
+        !self.is_transient() && !self.kind.concerns_every_object()
+    }
 }
 
 impl fmt::Display for PortError {

@@ -88,6 +88,18 @@ impl Entry {
     pub fn unknown(key: Key) -> Self {
         Self { key, size: 0, etag: None, last_modified: None, storage_class: None, archived: false }
     }
+
+    /// As a HEAD told it, where a listing tells no more than the key. It gives the class, and not whether the
+    /// object was restored since: reading it tells.
+    pub fn of_head(key: Key, info: &ObjectInfo) -> Self {
+        Self {
+            size: info.size,
+            etag: info.etag.clone(),
+            last_modified: info.last_modified,
+            storage_class: info.storage_class.clone(),
+            ..Self::unknown(key)
+        }
+    }
 }
 
 /// Digests that a *server* gives for a whole object.

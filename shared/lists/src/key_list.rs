@@ -131,20 +131,12 @@ fn position(token: &str) -> Option<(usize, Option<u64>)> {
 
 /// What the source says of a key.
 async fn entry(bucket: &dyn Source, key: &Key) -> Result<Entry, PortError> {
-    let unknown = Entry::unknown(key.clone());
     match bucket.head(key).await {
-        Ok(info) => Ok(Entry {
-            size: info.size,
-            etag: info.etag,
-            last_modified: info.last_modified,
-            // It gives the class, and not whether the object was restored since: reading it tells.
-            storage_class: info.storage_class,
-            ..unknown
-        }),
-        Err(error) if error.is_transient() || error.kind.concerns_every_object() => Err(error),
-        Err(error) => {
+        Ok(info) => Ok(Entry::of_head(key.clone(), &info)),
+        Err(error) if error.concerns_one_object() => {
             tracing::debug!(%key, %error, "the source tells nothing of a listed key");
-            Ok(unknown)
+            Ok(Entry::unknown(key.clone()))
         }
+        Err(error) => Err(error),
     }
 }

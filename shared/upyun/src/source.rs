@@ -120,15 +120,13 @@ impl UpyunSource {
     /// alone is asked again by a copier, and recorded.
     async fn entry(&self, key: Key) -> Result<Option<Entry>, PortError> {
         match self.head(&key).await {
-            Ok(ObjectInfo { size, etag, last_modified, .. }) => {
-                Ok(Some(Entry { size, etag, last_modified, ..Entry::unknown(key) }))
-            }
+            Ok(info) => Ok(Some(Entry::of_head(key, &info))),
             Err(error) if error.kind == ErrorKind::NoSuchKey => Ok(None),
-            Err(error) if error.is_transient() || error.kind.concerns_every_object() => Err(error),
-            Err(error) => {
+            Err(error) if error.concerns_one_object() => {
                 tracing::debug!(%key, %error, "the source tells nothing of a listed file");
                 Ok(Some(Entry::unknown(key)))
             }
+            Err(error) => Err(error),
         }
     }
 }
