@@ -15,7 +15,7 @@ use ossferry_core::ports::{
     ListRequest, ListingOrder, OpenObject, Page, Restoration, Source, SourceProfile,
 };
 use ossferry_core::time::{Clock, Timestamp};
-use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
+use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, named, retry};
 
 use crate::answer::Reader;
 use crate::error::{
@@ -306,13 +306,4 @@ impl Source for S3Source {
     async fn acl(&self, key: &Key) -> Result<SourceAcl, PortError> {
         self.read_acl(named(key, GET_OBJECT_ACL)?).await
     }
-}
-
-/// Without a key a request would mean the bucket itself.
-fn named<'a>(key: &'a Key, operation: &str) -> Result<&'a Key, PortError> {
-    if key.is_empty() {
-        let message = format!("{operation}: the key is empty");
-        return Err(PortError::new(ErrorKind::Unsupported, message));
-    }
-    Ok(key)
 }

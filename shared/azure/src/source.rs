@@ -15,7 +15,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
-    CredentialsProvider, Lane, Pace, RetryPolicy, TAG_SET_BYTES_MAX, read_tag_set, retry,
+    CredentialsProvider, Lane, Pace, RetryPolicy, TAG_SET_BYTES_MAX, named, read_tag_set, retry,
 };
 
 use crate::answer;
@@ -214,13 +214,4 @@ impl Source for AzureSource {
         })
         .await
     }
-}
-
-/// Without a key a request would mean the container itself.
-fn named<'a>(key: &'a Key, operation: &str) -> Result<&'a Key, PortError> {
-    if key.is_empty() {
-        let message = format!("{operation}: the key is empty");
-        return Err(PortError::new(ErrorKind::Unsupported, message));
-    }
-    Ok(key)
 }

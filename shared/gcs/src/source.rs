@@ -8,7 +8,7 @@ use ossferry_core::meter::Meter;
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::ports::{ListRequest, ListingOrder, OpenObject, Page, Source, SourceProfile};
 use ossferry_core::time::Timestamp;
-use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, retry};
+use ossferry_http::{CredentialsProvider, Lane, Pace, RetryPolicy, named, retry};
 
 use crate::error::{GET_OBJECT, GET_OBJECT_METADATA, LIST_OBJECTS, OF_CUSTOMERS_KEY, answered};
 use crate::list::{Asking, PAGE_BYTES_MAX, PAGE_KEYS_MAX};
@@ -63,11 +63,8 @@ impl GcsSource {
         let operation = GET_OBJECT_METADATA;
         let key = named(key, operation)?;
         let ask = Ask { operation, key: Some(key), query: Vec::new(), wanted: Wanted::Json };
-        let asked = retry(&self.wire.retry, || async {
-            let (headers, body) = self.wire.read(&ask, METADATA_BYTES_MAX, &self.meter).await?;
-            serde_json::from_slice(&body)
-                .map_err(|error| answered(operation, &headers).bad(&error.to_string()))
-        });
+        let ask_once = || self.wire.json(&ask, METADATA_BYTES_MAX, &self.meter);
+        let asked = retry(&self.wire.retry, ask_once);
         match asked.await {
             Err(error) if error.kind == ErrorKind::NoSuchKey => Err(self.missing(error).await),
             asked => asked,
@@ -113,12 +110,8 @@ impl Source for GcsSource {
                 query: asking.query(),
                 wanted: Wanted::Json,
             };
-            let answer = retry(&self.wire.retry, || async {
-                let (headers, body) = self.wire.read(&ask, PAGE_BYTES_MAX, &self.meter).await?;
-                serde_json::from_slice(&body)
-                    .map_err(|error| answered(LIST_OBJECTS, &headers).bad(&error.to_string()))
-            })
-            .await?;
+            let ask_once = || self.wire.json(&ask, PAGE_BYTES_MAX, &self.meter);
+            let answer = retry(&self.wire.retry, ask_once).await?;
             if let Some(page) = asking.page(answer)? {
                 return Ok(page);
             }
@@ -217,13 +210,4 @@ fn first_object() -> Ask<'static> {
 
 fn broken(what: &str) -> PortError {
     PortError::new(ErrorKind::BadAnswer, format!("{GET_OBJECT_METADATA}: {what}"))
-}
-
-/// Without a key a request would mean the bucket's listing.
-fn named<'a>(key: &'a Key, operation: &str) -> Result<&'a Key, PortError> {
-    if key.is_empty() {
-        let message = format!("{operation}: the key is empty");
-        return Err(PortError::new(ErrorKind::Unsupported, message));
-    }
-    Ok(key)
 }

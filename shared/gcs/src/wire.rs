@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 use ossferry_core::error::{ErrorKind, PortError};
@@ -15,6 +14,8 @@ use ossferry_http::{
     Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
     RetryPolicy, are_replaced,
 };
+
+use serde::de::DeserializeOwned;
 
 use crate::error::{ERROR_BYTES_MAX, answered, refusal};
 
@@ -91,16 +92,18 @@ impl Wire {
         dated.ok_or(undated)
     }
 
-    /// Sends once and reads the whole answer.
-    pub(crate) async fn read(
+    /// Sends once and reads the answer's JSON, of at most so many bytes.
+    pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         ask: &Ask<'_>,
         bytes_max: usize,
         meter: &Meter,
-    ) -> Result<(HeaderMap, Bytes), PortError> {
+    ) -> Result<T, PortError> {
         let response = self.send(ask, meter).await?;
         let headers = response.headers.clone();
-        Ok((headers, response.collect(bytes_max).await?))
+        let body = response.collect(bytes_max).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| answered(ask.operation, &headers).bad(&error.to_string()))
     }
 
     async fn attempt(&self, ask: &Ask<'_>, meter: &Meter) -> Result<LaneResponse, PortError> {
