@@ -89,6 +89,11 @@ impl Entry {
         Self { key, size: 0, etag: None, last_modified: None, storage_class: None, archived: false }
     }
 
+    /// Whether nothing but the key is known. The size is then none either.
+    pub fn is_unknown(&self) -> bool {
+        self.size == 0 && self.etag.is_none() && self.last_modified.is_none()
+    }
+
     /// As a HEAD told it, where a listing tells no more than the key. It gives the class, and not whether the
     /// object was restored since: reading it tells.
     pub fn of_head(key: Key, info: &ObjectInfo) -> Self {

@@ -41,11 +41,12 @@ impl Filter {
     }
 
     /// Whether an entry of the source belongs. A condition on a date does not hold back an entry
-    /// without one.
+    /// without one, and none on a size an entry of which only the key is known: whoever moves it says what
+    /// became of it.
     pub fn admits(&self, entry: &Entry) -> bool {
         let spec = &self.spec;
-        if spec.size_min.is_some_and(|least| entry.size < least)
-            || spec.size_max.is_some_and(|most| entry.size > most)
+        let is_small = spec.size_min.is_some_and(|least| entry.size < least);
+        if (is_small && !entry.is_unknown()) || spec.size_max.is_some_and(|most| entry.size > most)
         {
             return false;
         }

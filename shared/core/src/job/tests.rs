@@ -318,6 +318,7 @@ fn filters_admit_what_they_say() {
         [1, 2, 3, 4].map(|size| sized.admits(&entry("k", size, 0))),
         [false, true, true, false]
     );
+    assert!(sized.admits(&Entry::unknown("k".into())), "nobody knows that it is small");
     let dated =
         filter("modified_since = 1970-01-01T00:00:01Z\nmodified_until = \"1970-01-01T00:00:02Z\"");
     let times = [999, 1_000, 1_999, 2_000, -1];
