@@ -201,11 +201,14 @@ async fn of_job(
     let sample = sample::take(job, &source, arguments.pages, arguments.reads).await?;
     let (objects, bytes) = totals(&sample, arguments)?;
     let part = if sample.is_whole { "all there is" } else { "a part" };
+    let pages = match job.source.fixed_list() {
+        None => format!("by {} LIST requests", sample.pages),
+        Some(list) => format!("in {} pages of {list}", sample.pages),
+    };
     let mut said = vec![format!(
-        "looked at: {} objects of {}, {part}, by {} LIST requests; {} reads of at most {} each, {} in all",
+        "looked at: {} objects of {}, {part}, {pages}; {} reads of at most {} each, {} in all",
         sample.objects,
         amount::shown(sample.bytes),
-        sample.pages,
         sample.reads,
         amount::shown(sample::READ_BYTES_MAX),
         amount::shown(sample.bytes_read),

@@ -126,6 +126,16 @@ impl SourceSpec {
         }
     }
 
+    /// The list that stands in for the source's own listing, and shows nothing of what is written there later.
+    pub fn fixed_list(&self) -> Option<&'static str> {
+        match self {
+            Self::Bucket(BucketSource { inventory: Some(_), .. }) => Some("an inventory"),
+            Self::Bucket(BucketSource { keys: Some(_), .. }) => Some("a list of keys"),
+            Self::UrlList(_) => Some("a list of URLs"),
+            Self::Bucket(_) | Self::Folder(_) | Self::Azure(_) | Self::Gcs(_) => None,
+        }
+    }
+
     /// As the job file and the profile of the source spell it.
     pub fn kind(&self) -> &'static str {
         match self {

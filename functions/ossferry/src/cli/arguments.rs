@@ -95,7 +95,7 @@ pub(crate) struct EstimateArguments {
     /// What a gigabyte out of the source costs, by your own contract
     #[arg(long, value_name = "PRICE", value_parser = price)]
     pub(crate) egress_price: Option<f64>,
-    /// LIST requests at most, with --job
+    /// Pages of the listing at most, with --job
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) pages: u32,
     /// Objects read at most, 32 MiB of each, with --job; 0 for none

@@ -174,7 +174,7 @@ pub(crate) enum CutoverRefusal {
     /// The job file names what stands in for the source's listing.
     #[error(
         "the source is listed by {0}, which stands still: what is written there from now on would be \
-         found by no pass, and a certificate would not know of it. Take that line out of the job file"
+         found by no pass, and a certificate would not know of it. Name a source that lists itself"
     )]
     StandsStill(&'static str),
     /// The job file changed.
@@ -192,12 +192,7 @@ pub(crate) enum CutoverRefusal {
 
 /// Refuses a source whose listing does not show what is written there.
 pub(crate) fn check_listing(source: &SourceSpec) -> Result<(), CutoverRefusal> {
-    let SourceSpec::Bucket(bucket) = source else { return Ok(()) };
-    match (&bucket.inventory, &bucket.keys) {
-        (None, None) => Ok(()),
-        (Some(_), _) => Err(CutoverRefusal::StandsStill("an inventory")),
-        (_, Some(_)) => Err(CutoverRefusal::StandsStill("a list of keys")),
-    }
+    source.fixed_list().map_or(Ok(()), |list| Err(CutoverRefusal::StandsStill(list)))
 }
 
 /// What a pass before the switch says.
@@ -255,6 +250,37 @@ mod tests {
             ossferry_ledger::lease::Change::Write(row, ()) => row,
             ossferry_ledger::lease::Change::Keep(()) => row.clone(),
         }
+    }
+
+    #[test]
+    fn a_source_that_shows_nothing_new_is_not_cut_over() {
+        let job = |source: &str| {
+            let keys = "credentials = { from = \"env\", access_key = \"A\", secret_key = \"S\" }";
+            let text = format!(
+                "name = \"a\"\n[source]\n{source}\n\
+                 [target]\nbucket = \"photos\"\nregion = \"cn-hangzhou\"\n{keys}\n"
+            );
+            ossferry_core::job::Job::parse(&text).unwrap()
+        };
+        let bucket = "kind = \"s3\"\nregion = \"eu-west-1\"\nbucket = \"photos\"\n\
+            credentials = { from = \"env\", access_key = \"A\", secret_key = \"S\" }\n";
+        for (line, list) in [
+            ("inventory = \"i/manifest.json\"", Some("an inventory")),
+            ("keys = \"failed.csv\"", Some("a list of keys")),
+            ("", None),
+        ] {
+            let checked = check_listing(&job(&format!("{bucket}{line}")).source);
+            let refused = checked.err().map(|refusal| refusal.to_string());
+            let said =
+                list.map(|list| format!("the source is listed by {list}, which stands still"));
+            assert_eq!(refused.is_some(), said.is_some(), "{line}: {refused:?}");
+            assert!(refused.unwrap_or_default().starts_with(&said.unwrap_or_default()), "{line}");
+        }
+        let urls = job("kind = \"http\"\nlist = \"urls.txt\"\nformat = \"urls\"");
+        assert!(matches!(
+            check_listing(&urls.source),
+            Err(CutoverRefusal::StandsStill("a list of URLs"))
+        ));
     }
 
     #[test]

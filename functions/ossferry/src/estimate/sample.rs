@@ -38,7 +38,7 @@ pub(super) struct Sample {
     pub(super) archived: BTreeMap<String, (u64, u64)>,
     /// Listed objects that the job's filter leaves out.
     pub(super) filtered: u64,
-    /// LIST requests that were made.
+    /// LIST requests that were made, or pages of the list that stands in for the listing.
     pub(super) pages: u64,
     /// Whether that was the whole listing.
     pub(super) is_whole: bool,
