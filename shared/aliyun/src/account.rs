@@ -1,11 +1,10 @@
 //! Who signs for a service and by which clock, and what a refusal of either mends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::time::{Clock, Timestamp};
-use ossferry_http::{Credentials, CredentialsProvider, are_replaced};
+use ossferry_http::Identity;
 
 /// A clock that is wrong by less than this is not what the service complained of.
 const SKEW_MILLIS: u64 = 60_000;
@@ -40,36 +39,19 @@ impl CorrectedClock {
     }
 }
 
-/// The credentials that a request is signed with, and who gave them.
-pub(crate) struct Signer<'a> {
-    provider: &'a Arc<dyn CredentialsProvider>,
-    pub(crate) credentials: Arc<Credentials>,
-}
-
-impl<'a> Signer<'a> {
-    pub(crate) async fn of(provider: &'a Arc<dyn CredentialsProvider>) -> Result<Self, PortError> {
-        Ok(Self { provider, credentials: provider.credentials().await? })
-    }
-
-    /// Whether credentials that were refused are replaced by others.
-    async fn renews(&self) -> bool {
-        are_replaced(&**self.provider, &self.credentials).await
-    }
-}
-
-/// The refusal of a request that was signed by `signer`; one that another attempt may pass, where
+/// The refusal of a request that was made as `identity`; one that another attempt may pass, where
 /// the clock is now corrected or the credentials are renewed.
 pub(crate) async fn mended(
     mut error: PortError,
     clock: &CorrectedClock,
     their_time: Option<Timestamp>,
-    signer: Option<&Signer<'_>>,
+    identity: Option<&Identity<'_>>,
 ) -> PortError {
-    let mended = match (error.kind, signer) {
+    let mended = match (error.kind, identity) {
         (ErrorKind::ClockSkew, _) if clock.corrects(their_time) => {
             "the clock's offset is now corrected"
         }
-        (ErrorKind::AccountRefused, Some(signer)) if signer.renews().await => {
+        (ErrorKind::AccountRefused, Some(identity)) if identity.is_replaced().await => {
             "the credentials are now renewed"
         }
         _ => return error,

@@ -12,8 +12,7 @@ use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
-    are_replaced,
+    CredentialsProvider, Identity, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
 };
 
 use crate::error::{ErrorBody, bad_answer, refusal};
@@ -82,8 +81,8 @@ impl Mended {
     }
 }
 
-struct SignedBy {
-    credentials: Arc<Credentials>,
+struct SignedBy<'a> {
+    identity: Identity<'a>,
     at: Timestamp,
 }
 
@@ -136,15 +135,14 @@ impl Wire {
         &self,
         ask: &Ask<'_>,
         meter: &Meter,
-    ) -> Result<(LaneResponse, Option<SignedBy>), PortError> {
+    ) -> Result<(LaneResponse, Option<SignedBy<'_>>), PortError> {
         let permit =
             if ask.is_beside { self.lane.admit_beside().await } else { self.lane.admit().await };
         let path = self.place.path(ask.key);
         let mut headers = self.headers(ask)?;
-        let signed = match &self.credentials {
+        let signed = match Identity::of_any(self.credentials.as_ref()).await? {
             None => None,
-            Some(provider) => {
-                let credentials = provider.credentials().await?;
+            Some(identity) => {
                 let at = self.now();
                 let request = Signed {
                     method: &ask.method,
@@ -152,11 +150,13 @@ impl Wire {
                     query: ask.query,
                     payload: self.kind.payload(),
                 };
-                self.signer.sign(&request, &mut headers, &credentials, at).map_err(|_| {
-                    let message = format!("{}: the credentials fit no header", ask.operation);
-                    PortError::new(ErrorKind::AccountRefused, message)
-                })?;
-                Some(SignedBy { credentials, at })
+                self.signer.sign(&request, &mut headers, &identity.credentials, at).map_err(
+                    |_| {
+                        let message = format!("{}: the credentials fit no header", ask.operation);
+                        PortError::new(ErrorKind::AccountRefused, message)
+                    },
+                )?;
+                Some(SignedBy { identity, at })
             }
         };
         if let Some(encoding) = self.kind.accept_encoding() {
@@ -204,7 +204,7 @@ impl Wire {
         &self,
         ask: &Ask<'_>,
         response: LaneResponse,
-        signed: Option<SignedBy>,
+        signed: Option<SignedBy<'_>>,
         mended: &Mended,
     ) -> PortError {
         let (status, date) = (response.status, response.date());
@@ -233,18 +233,15 @@ impl Wire {
         let expired = matches!(code, Some("ExpiredToken" | "TokenRefreshRequired"))
             || (code.is_none()
                 && status == StatusCode::BAD_REQUEST
-                && signed.credentials.token.is_some());
+                && signed.identity.credentials.token.is_some());
         if expired && !mended.credentials.swap(true, Ordering::Relaxed) {
-            if let Some(provider) = &self.credentials {
-                provider.expired(&signed.credentials);
-            }
+            signed.identity.expired();
             return error.concluding(Conclusion::NotDone);
         }
         // A key that is kept elsewhere may have been exchanged there.
         if matches!(code, Some("InvalidAccessKeyId" | "SignatureDoesNotMatch"))
-            && let Some(provider) = &self.credentials
             && !mended.credentials.swap(true, Ordering::Relaxed)
-            && are_replaced(&**provider, &signed.credentials).await
+            && signed.identity.is_replaced().await
         {
             return error.concluding(Conclusion::NotDone);
         }
@@ -256,7 +253,7 @@ impl Wire {
         &self,
         error: PortError,
         date: Option<Timestamp>,
-        signed: &SignedBy,
+        signed: &SignedBy<'_>,
         mended: &Mended,
     ) -> PortError {
         let error = PortError { kind: ErrorKind::ClockSkew, ..error };

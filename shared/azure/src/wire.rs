@@ -11,8 +11,8 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::percent::{Slash, push_encoded, push_query};
 use ossferry_http::{
-    CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
-    are_replaced, format_http_date,
+    CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, LaneResponse,
+    RetryPolicy, format_http_date,
 };
 
 use crate::error::{bad_answer, refusal};
@@ -108,11 +108,8 @@ impl Wire {
             push_query(&mut query, name, Some(value));
         }
         let mut headers = self.headers(ask)?;
-        let credentials = match &self.credentials {
-            Some(provider) => Some(provider.credentials().await?),
-            None => None,
-        };
-        if let Some(credentials) = &credentials {
+        let identity = Identity::of_any(self.credentials.as_ref()).await?;
+        if let Some(Identity { credentials, .. }) = &identity {
             if let Some(token) = &credentials.token {
                 if !query.is_empty() {
                     query.push('&');
@@ -153,11 +150,10 @@ impl Wire {
         // A key that is kept elsewhere may have been exchanged there: the next attempt finds it.
         if response.status == StatusCode::FORBIDDEN
             && response.header("x-ms-error-code") == Some("AuthenticationFailed")
-            && let (Some(provider), Some(refused)) = (&self.credentials, credentials)
-            && are_replaced(&**provider, &refused).await
+            && let Some(identity) = identity
+            && let Some(error) = identity.exchanged(ask.operation, "key").await
         {
-            let message = format!("{}: the key was exchanged meanwhile", ask.operation);
-            return Err(PortError::new(ErrorKind::Throttled, message));
+            return Err(error);
         }
         Ok(response)
     }

@@ -11,8 +11,8 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::percent::push_query;
 use ossferry_http::{
-    Credentials, CredentialsProvider, FetchCredentials, Fetched, Lane, LaneBody, LaneOptions,
-    LaneRequest, RetryPolicy, are_replaced, retry,
+    Credentials, CredentialsProvider, FetchCredentials, Fetched, Identity, Lane, LaneBody,
+    LaneOptions, LaneRequest, RetryPolicy, retry,
 };
 use serde::Deserialize;
 
@@ -61,8 +61,8 @@ impl ServiceAccountTokens {
         let refused = |what: String| {
             PortError::new(ErrorKind::AccountRefused, format!("service account: {what}"))
         };
-        let key = self.key.credentials().await?;
-        let account = ServiceAccount::parse(&key.secret_key)
+        let key = Identity::of(&self.key).await?;
+        let account = ServiceAccount::parse(&key.credentials.secret_key)
             .map_err(|bad| refused(format!("the key cannot be used: {bad}")))?;
         let now = (self.clock)();
         let assertion = account.assertion(now);
@@ -98,9 +98,10 @@ impl ServiceAccountTokens {
         }
         let (kind, why) = judged(status, theirs, now);
         // A key that is kept elsewhere may have been exchanged there: the next attempt finds it.
-        if kind == ErrorKind::AccountRefused && are_replaced(&*self.key, &key).await {
-            let message = format!("{OPERATION}: the key was exchanged meanwhile");
-            return Err(PortError::new(ErrorKind::Throttled, message));
+        if kind == ErrorKind::AccountRefused
+            && let Some(error) = key.exchanged(OPERATION, "key").await
+        {
+            return Err(error);
         }
         let code = serde_json::from_slice(&body).ok().and_then(|Refused { error }| code(&error));
         let code = code.unwrap_or_else(|| "http".to_owned());

@@ -11,8 +11,8 @@ use ossferry_core::object::ByteRange;
 use ossferry_core::time::Timestamp;
 use ossferry_http::percent::{Slash, push_encoded, push_query};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse,
-    RetryPolicy, are_replaced,
+    Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest,
+    LaneResponse, RetryPolicy,
 };
 
 use serde::de::DeserializeOwned;
@@ -117,26 +117,22 @@ impl Wire {
         for (name, value) in &ask.query {
             push_query(&mut path_and_query, name, Some(value));
         }
-        let credentials = match &self.credentials {
-            Some(provider) => Some(provider.credentials().await?),
-            None => None,
-        };
+        let identity = Identity::of_any(self.credentials.as_ref()).await?;
         let request = LaneRequest {
             operation: ask.operation,
             method: Method::GET,
             endpoint: &self.endpoint,
             path_and_query,
-            headers: headers(ask, credentials.as_deref())?,
+            headers: headers(ask, identity.as_ref().map(|identity| &*identity.credentials))?,
             body: LaneBody::Empty,
         };
         let response = self.lane.send_admitted(permit, request, meter).await?;
         // A token that was revoked before its end is exchanged: the next attempt has another.
         if response.status == StatusCode::UNAUTHORIZED
-            && let (Some(provider), Some(refused)) = (&self.credentials, credentials)
-            && are_replaced(&**provider, &refused).await
+            && let Some(identity) = identity
+            && let Some(error) = identity.exchanged(ask.operation, "token").await
         {
-            let message = format!("{}: the token ended, and was exchanged", ask.operation);
-            return Err(PortError::new(ErrorKind::Throttled, message));
+            return Err(error);
         }
         Ok(response)
     }

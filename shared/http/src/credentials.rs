@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ossferry_core::error::PortError;
+use ossferry_core::error::{ErrorKind, PortError};
 use serde::Deserialize;
 
 /// A key pair, with the token of a temporary one.
@@ -82,11 +82,47 @@ pub trait CredentialsProvider: Send + Sync {
     fn expired(&self, _refused: &Credentials) {}
 }
 
-/// Whether others have come in place of credentials that were refused: a token ran out, or somebody has
-/// exchanged the key where it is kept.
-pub async fn are_replaced(provider: &dyn CredentialsProvider, refused: &Credentials) -> bool {
-    provider.expired(refused);
-    provider.credentials().await.is_ok_and(|now| *now != *refused)
+/// Whom one request is made as: credentials, and who gave them.
+pub struct Identity<'a> {
+    provider: &'a dyn CredentialsProvider,
+    /// Those of this request.
+    pub credentials: Arc<Credentials>,
+}
+
+impl<'a> Identity<'a> {
+    /// As the provider gives it now.
+    pub async fn of(provider: &'a Arc<dyn CredentialsProvider>) -> Result<Self, PortError> {
+        Ok(Self { provider: &**provider, credentials: provider.credentials().await? })
+    }
+
+    /// None where nobody signs.
+    pub async fn of_any(
+        provider: Option<&'a Arc<dyn CredentialsProvider>>,
+    ) -> Result<Option<Self>, PortError> {
+        match provider {
+            Some(provider) => Self::of(provider).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The service refused these as expired: the next request gets others, if there are any.
+    pub fn expired(&self) {
+        self.provider.expired(&self.credentials);
+    }
+
+    /// Whether others have come in place of these, which were refused: a token ran out, or somebody has
+    /// exchanged the key where it is kept.
+    pub async fn is_replaced(&self) -> bool {
+        self.expired();
+        self.provider.credentials().await.is_ok_and(|now| *now != *self.credentials)
+    }
+
+    /// The error of a request that was refused as these, where the next attempt has others; `what` names
+    /// them.
+    pub async fn exchanged(&self, operation: &str, what: &str) -> Option<PortError> {
+        let message = || format!("{operation}: the {what} was exchanged meanwhile");
+        self.is_replaced().await.then(|| PortError::new(ErrorKind::Throttled, message()))
+    }
 }
 
 /// The same credentials for as long as the process lives.

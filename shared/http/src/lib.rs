@@ -21,7 +21,7 @@ mod token_bucket;
 pub mod xml;
 
 pub use answered::{Answered, kind_of_status};
-pub use credentials::{Credentials, CredentialsProvider, StaticCredentials, are_replaced};
+pub use credentials::{Credentials, CredentialsProvider, Identity, StaticCredentials};
 pub use date::{format_http_date, parse_http_date};
 pub use endpoint::Endpoint;
 pub use lane::{Lane, LaneBody, LaneOptions, LaneRequest};

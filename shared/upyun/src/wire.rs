@@ -10,8 +10,8 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::Clock;
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
-    CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse, RetryPolicy,
-    are_replaced, format_http_date,
+    CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, LaneResponse,
+    RetryPolicy, format_http_date,
 };
 
 use crate::error::refusal;
@@ -72,13 +72,10 @@ impl Wire {
             uri.push('?');
             uri.push_str(ask.query);
         }
-        let credentials = match &self.credentials {
-            Some(provider) => Some(provider.credentials().await?),
-            None => None,
-        };
+        let identity = Identity::of_any(self.credentials.as_ref()).await?;
         let date = format_http_date((self.clock)());
         let mut own = vec![(HOST, self.endpoint.authority().to_owned()), (DATE, date.clone())];
-        if let Some(found) = &credentials {
+        if let Some(Identity { credentials: found, .. }) = &identity {
             let text = string_to_sign(&ask.method, &uri, &date);
             own.push((AUTHORIZATION, authorization(&found.access_key, &found.secret_key, &text)));
         }
@@ -104,11 +101,10 @@ impl Wire {
         }
         // A password that is kept elsewhere may have been exchanged there: the next attempt finds it.
         if response.status == StatusCode::UNAUTHORIZED
-            && let (Some(provider), Some(refused)) = (&self.credentials, credentials)
-            && are_replaced(&**provider, &refused).await
+            && let Some(identity) = identity
+            && let Some(error) = identity.exchanged(ask.operation, "password").await
         {
-            let message = format!("{}: the password was exchanged meanwhile", ask.operation);
-            return Err(PortError::new(ErrorKind::Throttled, message));
+            return Err(error);
         }
         Err(refusal(ask.operation, response.status, &response.headers))
     }

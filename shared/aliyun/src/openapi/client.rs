@@ -10,12 +10,12 @@ use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, RetryPolicy,
+    Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, RetryPolicy,
     asked_pause,
 };
 use serde::Deserialize;
 
-use crate::account::{CorrectedClock, Signer, mended, no_header_text};
+use crate::account::{CorrectedClock, mended, no_header_text};
 use crate::openapi::sign::{self, Signable};
 use crate::sentence;
 
@@ -95,9 +95,9 @@ impl OpenApiClient {
     pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Reply, PortError> {
         let options = &self.options;
         let permit = options.lane.admit().await;
-        let signer = Signer::of(&options.credentials).await?;
+        let identity = Identity::of(&options.credentials).await?;
         let headers =
-            self.signed(call, &signer.credentials).map_err(|_| no_header_text(call.action))?;
+            self.signed(call, &identity.credentials).map_err(|_| no_header_text(call.action))?;
         let mark = if call.query.is_empty() { "" } else { "?" };
         let request = LaneRequest {
             operation: call.action,
@@ -116,9 +116,9 @@ impl OpenApiClient {
             return Ok(Reply { headers, body: collected? });
         }
         let document = collected.unwrap_or_default();
-        let mut error = refusal(call.action, status, &document, &signer.credentials.access_key);
+        let mut error = refusal(call.action, status, &document, &identity.credentials.access_key);
         error.retry_after = retry_after;
-        Err(mended(error, &self.clock, date, Some(&signer)).await)
+        Err(mended(error, &self.clock, date, Some(&identity)).await)
     }
 
     fn signed(

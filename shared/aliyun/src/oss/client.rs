@@ -12,11 +12,11 @@ use ossferry_core::meter::Meter;
 use ossferry_core::time::Clock;
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, LaneResponse, Pace,
-    RetryPolicy,
+    Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest,
+    LaneResponse, Pace, RetryPolicy,
 };
 
-use crate::account::{CorrectedClock, Signer, mended, no_header_text};
+use crate::account::{CorrectedClock, mended, no_header_text};
 use crate::oss::error::refusal;
 use crate::oss::sign::{self, Scope, Signable, SigningKeys, UNSIGNED_PAYLOAD};
 
@@ -136,13 +136,10 @@ impl OssClient {
         } else {
             options.lane.admit().await
         };
-        let signer = match &options.credentials {
-            Some(provider) => Some(Signer::of(provider).await?),
-            None => None,
-        };
+        let identity = Identity::of_any(options.credentials.as_ref()).await?;
         let mut headers = std::mem::take(&mut call.headers);
-        if let Some(signer) = &signer {
-            self.sign(&call, &mut headers, &signer.credentials)
+        if let Some(identity) = &identity {
+            self.sign(&call, &mut headers, &identity.credentials)
                 .map_err(|_| no_header_text(operation))?;
         }
         let request = LaneRequest {
@@ -159,7 +156,7 @@ impl OssClient {
         }
         let their_time = response.date();
         let error = refusal(operation, response).await;
-        Err(mended(error, &self.shared.clock, their_time, signer.as_ref()).await)
+        Err(mended(error, &self.shared.clock, their_time, identity.as_ref()).await)
     }
 
     /// [`OssClient::send`], and the whole body of the answer.

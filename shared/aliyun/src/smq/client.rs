@@ -9,11 +9,11 @@ use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, RetryPolicy,
+    Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, RetryPolicy,
     asked_pause, format_http_date,
 };
 
-use crate::account::{CorrectedClock, Signer, mended, no_header_text};
+use crate::account::{CorrectedClock, mended, no_header_text};
 use crate::smq::BodyEncoding;
 use crate::smq::error::refusal;
 use crate::smq::message::read_sent;
@@ -81,10 +81,10 @@ impl SmqClient {
         let (options, operation) = (&self.options, call.operation);
         // Signed after the wait for a place: a signature is good for 15 minutes.
         let permit = options.lane.admit().await;
-        let signer = Signer::of(&options.credentials).await?;
+        let identity = Identity::of(&options.credentials).await?;
         let path_and_query = format!("/queues/{}{}", options.queue, call.path);
         let headers = self
-            .signed(&call, &path_and_query, &signer.credentials)
+            .signed(&call, &path_and_query, &identity.credentials)
             .map_err(|_| no_header_text(operation))?;
         let body = if call.body.is_empty() {
             LaneBody::Empty
@@ -105,9 +105,9 @@ impl SmqClient {
         if read_sent(&document).is_some() {
             return Ok(Answer { document, date });
         }
-        let mut error = refusal(operation, status, &document, &signer.credentials.access_key);
+        let mut error = refusal(operation, status, &document, &identity.credentials.access_key);
         error.retry_after = retry_after;
-        Err(mended(error, &self.clock, date, Some(&signer)).await)
+        Err(mended(error, &self.clock, date, Some(&identity)).await)
     }
 
     fn signed(

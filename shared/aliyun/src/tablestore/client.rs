@@ -10,12 +10,12 @@ use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
 use ossferry_http::{
-    Credentials, CredentialsProvider, Endpoint, Lane, LaneBody, LaneRequest, RetryPolicy,
+    Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, RetryPolicy,
     asked_pause,
 };
 use prost::Message;
 
-use crate::account::{CorrectedClock, Signer, mended, no_header_text};
+use crate::account::{CorrectedClock, mended, no_header_text};
 use crate::tablestore::error::refusal;
 use crate::tablestore::sign::{
     API_VERSION, answer_authorization, content_md5, date_time, signature_v2, signature_v4,
@@ -90,9 +90,9 @@ impl TablestoreClient {
         let body = Bytes::from(message.encode_to_vec());
         // Signed after the wait for a place: a signature is good for 15 minutes.
         let permit = options.lane.admit().await;
-        let signer = Signer::of(&options.credentials).await?;
+        let identity = Identity::of(&options.credentials).await?;
         let Signed { headers, signing_key, is_v4 } = self
-            .signed(operation, &body, &signer.credentials)
+            .signed(operation, &body, &identity.credentials)
             .map_err(|_| no_header_text(operation))?;
         let request = LaneRequest {
             operation,
@@ -107,7 +107,7 @@ impl TablestoreClient {
         let retry_after = asked_pause(&headers);
         let request_id = response.header("x-ots-requestid").map(str::to_owned);
         let collected = response.collect(ANSWER_BYTES_MAX).await;
-        let access_key = &signer.credentials.access_key;
+        let access_key = &identity.credentials.access_key;
         if status.is_success() {
             let body = collected?;
             let expected = answer_authorization(access_key, &signing_key, operation, &headers);
@@ -133,7 +133,7 @@ impl TablestoreClient {
             return Err(error.concluding(Conclusion::NotDone));
         }
         let their_time = text(&headers, "x-ots-date").and_then(Timestamp::from_rfc3339).or(date);
-        Err(mended(error, &self.clock, their_time, Some(&signer)).await)
+        Err(mended(error, &self.clock, their_time, Some(&identity)).await)
     }
 
     /// Signs with V2 from here on, unless V4 was taken before.
