@@ -58,32 +58,12 @@ pub(crate) fn new_pass_id(now: Timestamp, random: u32) -> PassId {
 
 #[cfg(test)]
 mod tests {
-    use ossferry_ledger::rows::PassState;
-
     use super::*;
 
     const SINCE: Bounds = Bounds { has_since: true, has_reread: false };
 
     fn running(kind: PassKind) -> PassRow {
-        PassRow {
-            job: "j".into(),
-            pass: "p1".into(),
-            kind,
-            state: PassState::Open,
-            reason: None,
-            definition: "{}".to_owned(),
-            definition_hash: "d".to_owned(),
-            scope_hash: "s".to_owned(),
-            t1: Timestamp(1),
-            since: None,
-            t2: None,
-            began: Timestamp(2),
-            ended: None,
-            outstanding_chunks: 0,
-            reread_millionths: None,
-            rates_set_at: None,
-            totals: None,
-        }
+        PassRow { kind, ..PassRow::open("j".into(), "p1".into()) }
     }
 
     #[test]

@@ -329,32 +329,13 @@ fn station_error(ended: Result<StationEnd, JoinError>) -> Option<CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use ossferry_core::time::Timestamp;
-    use ossferry_ledger::rows::{PassKind, PassRow, PassState, PassTotals};
+    use ossferry_ledger::rows::{PassRow, PassTotals};
 
     use super::*;
 
     #[test]
     fn a_host_that_waits_says_for_what() {
-        let row = PassRow {
-            job: "j".into(),
-            pass: "p".into(),
-            kind: PassKind::Full,
-            state: PassState::Open,
-            reason: None,
-            definition: String::new(),
-            definition_hash: String::new(),
-            scope_hash: String::new(),
-            t1: Timestamp(0),
-            since: None,
-            t2: None,
-            began: Timestamp(0),
-            ended: None,
-            outstanding_chunks: 0,
-            reread_millionths: None,
-            rates_set_at: None,
-            totals: None,
-        };
+        let row = PassRow::open("j".into(), "p".into());
         let status = |slices_unwalked, tasks| PassStatus {
             row: row.clone(),
             totals: PassTotals { tasks, ..PassTotals::default() },

@@ -102,31 +102,12 @@ fn wanted(limits: &Limits, status: &PassStatus) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use ossferry_core::time::Timestamp;
-    use ossferry_ledger::rows::{PassKind, PassRow, PassState, PassTotals};
+    use ossferry_ledger::rows::{PassRow, PassTotals};
 
     use super::*;
 
     fn status(tasks: u64, tasks_ended: u64, planned_bytes: u64) -> PassStatus {
-        let row = PassRow {
-            job: "j".into(),
-            pass: "p".into(),
-            kind: PassKind::Full,
-            state: PassState::Open,
-            reason: None,
-            definition: String::new(),
-            definition_hash: String::new(),
-            scope_hash: String::new(),
-            t1: Timestamp(0),
-            since: None,
-            t2: None,
-            began: Timestamp(0),
-            ended: None,
-            outstanding_chunks: 0,
-            reread_millionths: None,
-            rates_set_at: None,
-            totals: None,
-        };
+        let row = PassRow::open("j".into(), "p".into());
         let mut totals = PassTotals { tasks, slices: 1, ..PassTotals::default() };
         totals.walked.planned_bytes = planned_bytes;
         PassStatus { row, totals, slices_unwalked: 0, tasks_copying: 0, tasks_ended, restoring: 0 }

@@ -57,11 +57,7 @@ impl BeginPass {
     pub fn row(&self, outstanding_chunks: u64, began: Timestamp) -> PassRow {
         let Self { job, pass, kind, t1, since, reread, outstanding: _ } = self;
         PassRow {
-            job: job.name.clone(),
-            pass: pass.clone(),
             kind: *kind,
-            state: PassState::Open,
-            reason: None,
             definition: job.definition.clone(),
             definition_hash: job.definition_hash.clone(),
             scope_hash: job.scope_hash.clone(),
@@ -69,11 +65,9 @@ impl BeginPass {
             since: *since,
             t2: job.t2,
             began,
-            ended: None,
             outstanding_chunks,
             reread_millionths: *reread,
-            rates_set_at: None,
-            totals: None,
+            ..PassRow::open(job.name.clone(), pass.clone())
         }
     }
 }

@@ -19,8 +19,7 @@ use ossferry_ledger::codec::{TypedRow, encode};
 use ossferry_ledger::ids::{PassRef, RowId, SliceId, directory_row, pass_row, slice_row, task_row};
 use ossferry_ledger::lease::Lease;
 use ossferry_ledger::rows::{
-    Child, DirectoryRow, PassKind, PassRow, PassState, SliceRow, SliceState, TaskKind, TaskRow,
-    TaskState,
+    Child, DirectoryRow, PassRow, SliceRow, SliceState, TaskKind, TaskRow, TaskState,
 };
 use ossferry_tests::billed::BilledTable;
 use ossferry_tests::drive::{Drive, Store, Weather};
@@ -149,23 +148,10 @@ fn slice_id(number: u64) -> SliceId {
 /// A pass in its middle.
 async fn put_pass(table: &dyn Table, pass: &PassRef, definition: String) {
     let row = PassRow {
-        job: pass.job.clone(),
-        pass: pass.pass.clone(),
-        kind: PassKind::Full,
-        state: PassState::Open,
-        reason: None,
         definition,
-        definition_hash: "d".to_owned(),
-        scope_hash: "s".to_owned(),
         t1: Timestamp(1),
-        since: None,
-        t2: None,
         began: Timestamp(1),
-        ended: None,
-        outstanding_chunks: 0,
-        reread_millionths: None,
-        rates_set_at: None,
-        totals: None,
+        ..PassRow::open(pass.job.clone(), pass.pass.clone())
     };
     put(table, pass_row(pass), &row).await;
     let walked =

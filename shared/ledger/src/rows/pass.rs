@@ -149,6 +149,30 @@ pub struct PassRow {
 impl TypedRow for PassRow {}
 
 impl PassRow {
+    /// An open pass of which nothing more is told: a full one, without a definition, that began by both
+    /// clocks at the beginning of time.
+    pub fn open(job: JobName, pass: PassId) -> Self {
+        Self {
+            job,
+            pass,
+            kind: PassKind::Full,
+            state: PassState::Open,
+            reason: None,
+            definition: String::new(),
+            definition_hash: String::new(),
+            scope_hash: String::new(),
+            t1: Timestamp(0),
+            since: None,
+            t2: None,
+            began: Timestamp(0),
+            ended: None,
+            outstanding_chunks: 0,
+            reread_millionths: None,
+            rates_set_at: None,
+            totals: None,
+        }
+    }
+
     /// Takes T2 over from the job's row, before the pass runs. It never changes once it is known.
     pub fn learn_t2(&self, t2: Option<Timestamp>) -> Change<Self, ()> {
         if self.t2.is_some() {
@@ -206,25 +230,7 @@ mod tests {
     use super::*;
 
     fn open() -> PassRow {
-        PassRow {
-            job: "j".into(),
-            pass: "p".into(),
-            kind: PassKind::Full,
-            state: PassState::Open,
-            reason: None,
-            definition: "{}".to_owned(),
-            definition_hash: "d".to_owned(),
-            scope_hash: "s".to_owned(),
-            t1: Timestamp(1),
-            since: None,
-            t2: None,
-            began: Timestamp(2),
-            ended: None,
-            outstanding_chunks: 0,
-            reread_millionths: None,
-            rates_set_at: None,
-            totals: None,
-        }
+        PassRow { t1: Timestamp(1), began: Timestamp(2), ..PassRow::open("j".into(), "p".into()) }
     }
 
     #[test]
