@@ -6,12 +6,13 @@ use std::time::Duration;
 use ossferry_core::along::read_along;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
 use ossferry_core::job::RestoreSpec;
+use ossferry_core::key::Key;
 use ossferry_core::meter::{Meter, Requests};
 use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Restoration, Source, Target};
 use ossferry_core::restored::count_restored;
-use ossferry_ledger::ids::{TaskRef, task_row};
+use ossferry_ledger::ids::{TaskRef, task_row, upload_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, Opened, PassState, TaskRow, UploadRow, UploadState};
@@ -270,7 +271,29 @@ impl Planner {
             source_crc64_nvme: digests.crc64_nvme,
             requests: attempt.requests(),
         };
-        Ok(self.ledger.open_upload(task, row.generation, hold, &opened).await?)
+        let fixed = self.ledger.open_upload(task, row.generation, hold, &opened).await;
+        if let Err(LedgerError::LeaseLost(_)) = fixed {
+            self.abort_unnamed(attempt, &target_key, &opened.upload_id).await;
+        }
+        Ok(fixed?)
+    }
+
+    /// Aborts the upload that this invocation began and another's attempt took the place of. Whoever took
+    /// over by a clock that is ahead may have cleared up before it came to exist, and would never hear of it.
+    async fn abort_unnamed(&self, attempt: &Attempt, target_key: &Key, id: &String) {
+        let Attempt { task, row, hold, target, .. } = attempt;
+        let aborted = async {
+            let now: UploadRow = self.ledger.expect(&upload_row(task, row.generation)).await?;
+            // As long as nobody has taken over our own write may still name it; whoever takes over then
+            // finds it in the listing.
+            if now.lease.fence != hold.fence && now.upload_id.as_ref() != Some(id) {
+                target.abort_upload(target_key, id).await.map_err(PlanError::Target)?;
+            }
+            Ok::<_, PlanError>(())
+        };
+        if let Err(error) = aborted.await {
+            tracing::warn!(%task, upload_id = id, %error, "an upload may be left at the target");
+        }
     }
 
     async fn planned(&self, task: &TaskRef) -> Result<PlannedObject, Unopened> {

@@ -1,5 +1,7 @@
 //! Large objects: opened once, cleared up after, given up by name.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ossferry_core::error::ErrorKind;
@@ -11,6 +13,8 @@ use ossferry_ledger::ids::{SliceId, TaskRef};
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{AbortReason, PassState, UploadState};
 use ossferry_ledger::{Handled, LEASE_MARGIN, UploadTurn};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use crate::source::source_entry;
 use crate::target::TARGET_NOW;
@@ -89,6 +93,31 @@ async fn whoever_reopens_aborts_the_uploads_of_exactly_this_key_and_begins_its_o
     let script = world.target.script.lock().unwrap();
     assert_eq!(script.aborted, ["filled", "empty", "second"]);
     assert_eq!(script.initiated.len(), 1);
+}
+
+#[tokio::test]
+async fn what_came_to_exist_after_another_took_over_is_aborted_by_whoever_began_it() {
+    let (world, task) = planned().await;
+    let arrives = Arc::new(Notify::new());
+    world.target.script.lock().unwrap().initiate_on_its_way = Some(arrives.clone());
+    let another = async {
+        while world.target.script.lock().unwrap().initiate_on_its_way.is_some() {
+            yield_now().await;
+        }
+        // By a clock that is an hour ahead.
+        world.advance(Duration::from_hours(1));
+        assert_eq!(open(&world, &task).await, Handled::Done);
+        world.clock.fetch_sub(3_600_000, Ordering::SeqCst);
+        arrives.notify_one();
+    };
+    let (handled, ()) = tokio::join!(open(&world, &task), another);
+    assert_eq!(handled, Handled::Done);
+    let upload = world.ledger.upload(&task, 1).await.unwrap();
+    assert_eq!((upload.lease.fence, upload.upload_id.as_deref()), (2, Some("u1")));
+    let script = world.target.script.lock().unwrap();
+    assert_eq!(script.aborted, ["u2"]);
+    let left: Vec<_> = script.uploads.iter().map(|upload| upload.upload_id.as_str()).collect();
+    assert_eq!(left, ["u1"], "the one that the ranges are written into");
 }
 
 #[tokio::test]

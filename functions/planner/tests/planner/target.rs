@@ -15,6 +15,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use tokio::sync::Notify;
 
 use crate::crash::Crash;
 use crate::source::info_of;
@@ -38,6 +39,8 @@ pub(crate) struct TargetScript {
     pub(crate) initiated: Vec<PutOptions>,
     /// What the next request to begin an upload is answered with, after it took effect.
     pub(crate) initiate_failure: Option<ErrorKind>,
+    /// The next request to begin an upload arrives when this is notified.
+    pub(crate) initiate_on_its_way: Option<Arc<Notify>>,
     pub(crate) aborted: Vec<String>,
     pub(crate) lists: usize,
     pub(crate) heads: usize,
@@ -129,6 +132,10 @@ impl Target for ScriptedTarget {
     async fn initiate_upload(&self, key: &Key, options: &PutOptions) -> Result<String, PortError> {
         self.crash.step()?;
         self.meter.count("InitiateMultipartUpload");
+        let on_its_way = self.script.lock().unwrap().initiate_on_its_way.take();
+        if let Some(arrives) = on_its_way {
+            arrives.notified().await;
+        }
         let mut script = self.script.lock().unwrap();
         let upload_id = format!("u{}", script.initiated.len() + 1);
         script.initiated.push(options.clone());
