@@ -120,7 +120,7 @@ resource "alicloud_fcv3_function" "made" {
   timeout               = each.value.timeout_seconds
   internet_access       = true
   role                  = alicloud_ram_role.functions[each.key].arn
-  environment_variables = each.value.environment
+  environment_variables = merge(each.value.environment, { OSSFERRY_VCPU = tostring(each.value.cpu) })
 
   code {
     oss_bucket_name = var.code_bucket

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use http::Method;
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::{Delivery, Outgoing, Queue, Receipt, Sent};
 use ossferry_http::{retry, retry_while};
 use tokio::time::{Instant, sleep_until};
@@ -49,12 +50,19 @@ const BATCH_END: &str = "</Messages>";
 #[derive(Clone)]
 pub struct SmqQueue {
     client: Arc<SmqClient>,
+    meter: Arc<Meter>,
 }
 
 impl SmqQueue {
     /// Fails with `Unsupported` where the name is no queue's.
     pub fn new(options: SmqOptions) -> Result<Self, PortError> {
-        Ok(Self { client: Arc::new(SmqClient::new(options)?) })
+        Ok(Self { client: Arc::new(SmqClient::new(options)?), meter: Arc::default() })
+    }
+
+    /// The same queue, counting its requests on `meter`.
+    #[must_use]
+    pub fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// About how many messages wait to be received.
@@ -124,7 +132,7 @@ impl SmqQueue {
         path: String,
         body: String,
     ) -> Result<Answer, PortError> {
-        self.client.send(Call { operation, method, path, body }).await
+        self.client.send(Call { operation, method, path, body }, &self.meter).await
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use ossferry_core::error::{Conclusion, ErrorKind, PortError};
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::{Condition, Row, RowPage, Table, Written};
+use ossferry_core::usage;
 use ossferry_http::{retry, retry_while};
+use prost::Message;
 
 use crate::tablestore::messages::{
-    FORWARD, GetRangeRequest, GetRangeResponse, GetRowRequest, GetRowResponse, PutRowRequest,
-    PutRowResponse,
+    CapacityUnit, ConsumedCapacity, FORWARD, GetRangeRequest, GetRangeResponse, GetRowRequest,
+    GetRowResponse, PutRowRequest, PutRowResponse,
 };
 use crate::tablestore::plain_buffer::{CellValue, PlainRow, decoded};
 use crate::tablestore::{
@@ -30,12 +33,40 @@ const PAGE_ROWS_MAX: usize = 5_000;
 #[derive(Clone)]
 pub struct TablestoreTable {
     client: Arc<TablestoreClient>,
+    meter: Arc<Meter>,
 }
 
 impl TablestoreTable {
     /// The table is not looked at: a wrong name shows at the first request.
     pub fn new(options: TablestoreOptions) -> Self {
-        Self { client: Arc::new(TablestoreClient::new(options)) }
+        Self { client: Arc::new(TablestoreClient::new(options)), meter: Arc::default() }
+    }
+
+    /// The same table, counting its requests and their units on `meter`. Of a write that its condition
+    /// refused the service tells no units.
+    #[must_use]
+    pub fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    async fn call<R: Message + Default>(
+        &self,
+        operation: &'static str,
+        message: &impl Message,
+    ) -> Result<R, PortError> {
+        self.client.call(operation, message, &self.meter).await
+    }
+
+    fn count(&self, consumed: &ConsumedCapacity) {
+        let CapacityUnit { read, write } = consumed.capacity_unit;
+        for (name, units) in
+            [(usage::TABLESTORE_READ_UNITS, read), (usage::TABLESTORE_WRITE_UNITS, write)]
+        {
+            let units = units.and_then(|units| u64::try_from(units).ok()).unwrap_or_default();
+            if units > 0 {
+                self.meter.count_many(name, units);
+            }
+        }
     }
 
     fn table_name(&self) -> String {
@@ -60,7 +91,8 @@ impl TablestoreTable {
             exclusive_end_primary_key: end.encoded().into(),
         };
         let answer: GetRangeResponse =
-            retry(&self.client.options.retry, || self.client.call(OPERATION, &request)).await?;
+            retry(&self.client.options.retry, || self.call(OPERATION, &request)).await?;
+        self.count(&answer.consumed);
         let rows = decoded(answer.rows).and_then(|rows| rows.into_iter().map(read_row).collect());
         let rows: Vec<Row> = rows.ok_or_else(|| bad_answer(OPERATION, UNREADABLE))?;
         let next = answer.next_start_primary_key.unwrap_or_default();
@@ -101,7 +133,8 @@ impl Table for TablestoreTable {
             max_versions: Some(1),
         };
         let answer: GetRowResponse =
-            retry(&self.client.options.retry, || self.client.call(OPERATION, &request)).await?;
+            retry(&self.client.options.retry, || self.call(OPERATION, &request)).await?;
+        self.count(&answer.consumed);
         let unreadable = || bad_answer(OPERATION, UNREADABLE);
         let row = decoded(answer.row).ok_or_else(unreadable)?.pop();
         row.map(|row| read_row(row).ok_or_else(unreadable)).transpose()
@@ -144,11 +177,14 @@ impl Table for TablestoreTable {
         };
         let changed_nothing = |error: &PortError| error.conclusion == Conclusion::NotDone;
         let written = retry_while(&self.client.options.retry, changed_nothing, || {
-            self.client.call::<PutRowResponse>("PutRow", &request)
+            self.call::<PutRowResponse>("PutRow", &request)
         })
         .await;
         match written {
-            Ok(_) => Ok(Written::Done(revision.unsigned_abs())),
+            Ok(answer) => {
+                self.count(&answer.consumed);
+                Ok(Written::Done(revision.unsigned_abs()))
+            }
             Err(error) if error.kind == ErrorKind::PreconditionFailed => {
                 // Rows are not deleted: one that is read now is at least as new as the one that refused.
                 match self.get(&row.partition, &row.sort).await {
@@ -169,7 +205,6 @@ impl Table for TablestoreTable {
 mod tests {
     use super::*;
     use ossferry_core::ports::Value;
-    use prost::Message as _;
 
     /// What is meant by MB the manual does not say: the smaller.
     const MB: usize = 1_000_000;

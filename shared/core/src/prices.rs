@@ -1,5 +1,7 @@
 //! What the host asks for a pass, by a dated list of prices.
 
+mod alibaba;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +10,10 @@ use crate::meter::{OperationCounts, Requests};
 use crate::restored::{Restored, RestoredPrice};
 use crate::usage;
 
+pub use self::alibaba::{AlibabaCost, AlibabaPrices};
+
 /// The prices that stand in the program.
 const AWS_US_EAST_1: &str = include_str!("prices/aws-us-east-1.toml");
-const ALIBABA_MAINLAND: &str = include_str!("prices/alibaba-mainland.toml");
 
 /// Objects that an estimate is for, each of [`ESTIMATE_BYTES`].
 pub const ESTIMATE_OBJECTS: u64 = 1_000_000;
@@ -84,41 +87,7 @@ pub struct Peer {
     pub price: f64,
 }
 
-/// Prices in CNY for one of each.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlibabaPrices {
-    /// Whose they are.
-    pub place: String,
-    /// Of what date the page of Function Compute was.
-    pub date: String,
-    /// A unit of Function Compute.
-    pub unit: f64,
-    /// Units for a processor and second.
-    pub units_vcpu_second: f64,
-    /// Units for a gigabyte of memory and second.
-    pub units_memory_gb_second: f64,
-    /// Units for a gigabyte of disk and second.
-    pub units_disk_gb_second: f64,
-    /// Units for a call.
-    pub units_call: f64,
-    /// A gigabyte from COS to the Internet, by hearsay.
-    pub cos_egress_gigabyte_unverified: f64,
-    /// The page of each kind of price.
-    pub sources: BTreeMap<String, String>,
-    /// The page of each price that is not known here.
-    pub unknown: BTreeMap<String, String>,
-}
-
-impl AlibabaPrices {
-    /// Alibaba Cloud in mainland China.
-    pub fn mainland() -> Self {
-        toml::from_str(ALIBABA_MAINLAND)
-            .expect("the price list of this program is read by its tests")
-    }
-}
-
-/// What a pass cost, in USD.
+/// What a pass cost on AWS, in USD.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Cost {
     /// Whose prices, and of what date.
@@ -168,10 +137,17 @@ impl Prices {
         toml::from_str(AWS_US_EAST_1).expect("the price list of this program is read by its tests")
     }
 
-    /// What was used, priced; `None` where nothing is billed by a host.
+    /// What was used of AWS, priced; `None` where that is nothing.
     pub fn cost(&self, requests: &Requests, source_is_s3: bool) -> Option<Cost> {
         let units = |name: &str| count(&requests.host, name);
-        if requests.host.is_empty() {
+        let billed = [
+            usage::WRITE_UNITS,
+            usage::READ_UNITS,
+            usage::QUEUE_REQUESTS,
+            usage::INVOCATIONS,
+            usage::GB_MILLISECONDS,
+        ];
+        if !billed.into_iter().any(|name| requests.host.contains_key(name)) {
             return None;
         }
         let table =

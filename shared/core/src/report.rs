@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::fidelity::Departed;
 use crate::meter::Requests;
 use crate::outcome::Outcome;
-use crate::prices::{Cost, Prices};
+use crate::prices::{AlibabaCost, AlibabaPrices, Cost, Prices};
 use crate::proof::Grade;
 use crate::restored::{Restored, restored};
 use crate::sums::{Sum, Walked};
@@ -170,9 +170,12 @@ pub struct Report {
     pub proof: Proofs,
     /// Requests made, by operation.
     pub requests: Requests,
-    /// What the host asks for them, where one bills.
+    /// What AWS asks for the pass, where it hosts some of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// What Alibaba Cloud asks for the pass, where it hosts some of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alibaba_cost: Option<AlibabaCost>,
     /// What the source was asked to restore of its archives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restored: Vec<Restored>,
@@ -275,6 +278,7 @@ impl Report {
                 d: proved(Grade::D),
             },
             cost: prices.cost(&requests, facts.source_is_s3),
+            alibaba_cost: AlibabaPrices::mainland().cost(&requests),
             restored: restored(&requests.restored).into_iter().map(with_price).collect(),
             requests,
             target_heads: walked.target_heads,

@@ -18,6 +18,28 @@ pub const INVOCATIONS: &str = "invocations";
 /// Thousandths of a gigabyte-second of the functions.
 pub const GB_MILLISECONDS: &str = "gb-milliseconds";
 
+/// Units of 4 KB written to a table of Tablestore.
+pub const TABLESTORE_WRITE_UNITS: &str = "tablestore-write-units";
+
+/// Units of 4 KB read from it.
+pub const TABLESTORE_READ_UNITS: &str = "tablestore-read-units";
+
+/// Requests to queues of Simple Message Queue.
+pub const SMQ_REQUESTS: &str = "smq-requests";
+
+/// Calls of functions of Function Compute.
+pub const FC_CALLS: &str = "fc-calls";
+
+/// Milliseconds that such functions were at work, by thousandths of a processor: of half a one, a second is
+/// 500,000.
+pub const FC_MILLIVCPU_MILLISECONDS: &str = "fc-millivcpu-milliseconds";
+
+/// Thousandths of a gigabyte-second of their memory.
+pub const FC_MEMORY_GB_MILLISECONDS: &str = "fc-memory-gb-milliseconds";
+
+/// Thousandths of a gigabyte-second of their disk.
+pub const FC_DISK_GB_MILLISECONDS: &str = "fc-disk-gb-milliseconds";
+
 /// What a function of so much memory uses in so many milliseconds, rounded up.
 pub fn gb_milliseconds(memory_mib: u64, millis: u64) -> u64 {
     memory_mib.saturating_mul(millis).div_ceil(1_024)

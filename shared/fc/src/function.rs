@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::HeaderMap;
 use ossferry_core::ports::Queue;
 use ossferry_host::{Asked, Call, PassMaker, Passes, TriggerOutcome, Workshop, logs};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use crate::bill::Bill;
 use crate::event::{Event, EventError};
 use crate::pull::Puller;
 use crate::push::push;
@@ -29,6 +31,7 @@ pub(crate) struct Base<W> {
     /// As it is deployed.
     pub(crate) function: String,
     pub(crate) timeout: Duration,
+    pub(crate) bill: Bill,
 }
 
 impl<W: Handler + 'static> Base<W> {
@@ -92,7 +95,7 @@ impl<W: Handler + 'static> Invoked for CopierFunction<W> {
 
     async fn invoke(&self, request_id: &str, event: Bytes) -> Result<Value, String> {
         let event = Event::read(&event).map_err(|error| error.to_string())?;
-        let taken = self.0.take(request_id, event).await;
+        let taken = self.0.bill.of(self.0.take(request_id, event)).await;
         self.0.tell();
         taken.unwrap_or_else(|_| Err(EventError::NotForCopiers.to_string()))
     }
@@ -112,15 +115,18 @@ impl<W: PassMaker + 'static> Invoked for PlannerFunction<W> {
 
     async fn invoke(&self, request_id: &str, event: Bytes) -> Result<Value, String> {
         let event = Event::read(&event).map_err(|error| error.to_string())?;
-        let answered = match self.base.take(request_id, event).await {
-            Ok(taken) => taken,
-            Err(asked) => {
-                let call = self.base.call(request_id);
-                let span = logs::call_span(&call);
-                let answer = self.obey(asked, &call).instrument(span).await;
-                answer.map_err(|error| error.message)
+        let answered = async {
+            match self.base.take(request_id, event).await {
+                Ok(taken) => taken,
+                Err(asked) => {
+                    let call = self.base.call(request_id);
+                    let span = logs::call_span(&call);
+                    let answer = self.obey(asked, &call).instrument(span).await;
+                    answer.map_err(|error| error.message)
+                }
             }
         };
+        let answered = self.base.bill.of(answered).boxed().await;
         self.base.tell();
         answered
     }

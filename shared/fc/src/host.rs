@@ -11,6 +11,7 @@ use ossferry_host::{Make, PassMaker, Workshop, logs};
 use ossferry_http::{CredentialsProvider, Endpoint};
 use ossferry_ledger::{Handler, Ledger};
 
+use crate::bill::Bill;
 use crate::function::{Base, CopierFunction, PlannerFunction};
 use crate::ports::{OpenPorts, Ports, on_aliyun, open_api, region};
 use crate::pull::Puller;
@@ -48,12 +49,11 @@ pub fn run_copier_over<W: Handler + 'static>(
     make: Make<W>,
 ) -> ExitCode {
     run(COPIER, around, async |stage| {
-        let Ports { copier_queue, table, planner_queue } = stage.ports(open).await?;
-        let queue = Arc::clone(&copier_queue);
-        let ports = Ports { table, planner_queue, copier_queue };
+        let ports = stage.ports(open).await?;
+        let (queue, bill) = (Arc::clone(&ports.copier_queue), stage.bill(&ports));
         let workshop = stage.workshop(ports, make);
         let puller = stage.puller(COPIER, workshop, queue, COPIER_SLOTS, COPIER_IDLE_MAX, None);
-        let function = Arc::new(CopierFunction(stage.base(puller)));
+        let function = Arc::new(CopierFunction(stage.base(puller, bill)));
         Ok(serve(stage.settings.port, function).await?)
     })
 }
@@ -63,11 +63,11 @@ pub fn run_planner<W: PassMaker + 'static>(around: Surroundings, make: Make<W>) 
     run("planner", around, async |stage| {
         let ports = stage.ports(on_aliyun).await?;
         let starter = stage.starter()?.map(Arc::new);
-        let queue = Arc::clone(&ports.planner_queue);
+        let (queue, bill) = (Arc::clone(&ports.planner_queue), stage.bill(&ports));
         let workshop = stage.workshop(ports, make);
         let (slots, idle_max) = (PLANNER_SLOTS, PLANNER_IDLE_MAX);
         let puller = stage.puller("planner", workshop, queue, slots, idle_max, starter.clone());
-        let function = Arc::new(PlannerFunction { base: stage.base(puller), starter });
+        let function = Arc::new(PlannerFunction { base: stage.base(puller, bill), starter });
         Ok(serve(stage.settings.port, function).await?)
     })
 }
@@ -118,10 +118,11 @@ impl Stage {
     }
 
     fn workshop<W>(&self, ports: Ports, make: Make<W>) -> Arc<Workshop<W>> {
-        let Ports { table, planner_queue, copier_queue } = ports;
+        let Ports { table, planner_queue, copier_queue, meter } = ports;
         let clock = Arc::clone(&self.around.clock);
         // Who is killed leaves leases that run out.
         let ledger = Ledger::new(table, planner_queue, copier_queue, clock, Arc::new(|_| false));
+        let ledger = ledger.metered(meter);
         Arc::new(Workshop::new(ledger, self.around.clone(), &self.settings.function, make))
     }
 
@@ -140,9 +141,13 @@ impl Stage {
         Puller { name, workshop, queue, slots, visibility, idle_max, starter, takes_places }
     }
 
-    fn base<W>(&self, puller: Puller<W>) -> Base<W> {
+    fn bill(&self, ports: &Ports) -> Bill {
+        Bill { meter: Arc::clone(&ports.meter), size: self.settings.size }
+    }
+
+    fn base<W>(&self, puller: Puller<W>, bill: Bill) -> Base<W> {
         let (role, function) = (Arc::clone(&self.role), self.settings.function.clone());
-        Base { puller, role, function, timeout: self.settings.timeout }
+        Base { puller, role, function, timeout: self.settings.timeout, bill }
     }
 }
 

@@ -9,6 +9,7 @@
 //! or a copier of a job's [`Parts`](ossferry_host::Parts): this crate knows neither.
 
 mod answer;
+mod bill;
 mod event;
 mod function;
 mod host;

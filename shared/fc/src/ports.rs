@@ -8,6 +8,7 @@ use ossferry_aliyun::openapi::OpenApiOptions;
 use ossferry_aliyun::smq::{BodyEncoding, SmqOptions};
 use ossferry_aliyun::tablestore::TablestoreOptions;
 use ossferry_aliyun::{SmqQueue, TablestoreTable};
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::{Queue, Table};
 use ossferry_ends::{FunctionRole, Surroundings};
 use ossferry_http::{CredentialsProvider, Endpoint, Lane, LaneOptions, RetryPolicy};
@@ -22,6 +23,8 @@ pub struct Ports {
     pub planner_queue: Arc<dyn Queue>,
     /// Tasks and ranges.
     pub copier_queue: Arc<dyn Queue>,
+    /// Counts what all of them are billed.
+    pub meter: Arc<Meter>,
 }
 
 /// Opens the table and the queues that the environment names, for the role of a function.
@@ -46,6 +49,7 @@ fn open(
     role: &FunctionRole,
 ) -> Result<Ports, SettingsError> {
     let reader = Reader(&*around.variables);
+    let meter = Arc::<Meter>::default();
     let smq = "OSSFERRY_SMQ_ENDPOINT";
     let smq_endpoint = reader.endpoint(smq)?;
     let queue = |name: &str| -> Result<Arc<dyn Queue>, SettingsError> {
@@ -59,7 +63,7 @@ fn open(
             body: BodyEncoding::Plain,
         });
         let queue = queue.map_err(|error| SettingsError::Unusable(smq, error.to_string()))?;
-        Ok(Arc::new(queue))
+        Ok(Arc::new(queue.metered(Arc::clone(&meter))))
     };
     let endpoint = reader.endpoint(TABLE_ENDPOINT)?;
     let table = TablestoreTable::new(TablestoreOptions {
@@ -73,9 +77,10 @@ fn open(
         retry: RetryPolicy::default(),
     });
     Ok(Ports {
-        table: Arc::new(table),
+        table: Arc::new(table.metered(Arc::clone(&meter))),
         planner_queue: queue(&settings.planner_queue)?,
         copier_queue: queue(&settings.copier_queue)?,
+        meter,
     })
 }
 
@@ -120,7 +125,8 @@ mod tests {
         let found = |region: Option<&str>, endpoint: &'static str| {
             let all = move |name: &str| {
                 let is_endpoint = name == TABLE_ENDPOINT;
-                Some(if is_endpoint { endpoint.to_owned() } else { "60".to_owned() })
+                let value = if is_endpoint { endpoint } else { "60" };
+                (name != "OSSFERRY_VCPU").then(|| value.to_owned())
             };
             let reader = Reader(&all);
             let settings = Settings::read(&reader, "planner").unwrap();

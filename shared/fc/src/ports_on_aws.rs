@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use ossferry_aliyun::openapi::KmsCredentials;
 use ossferry_aws::{DynamoTable, FunctionSettings, SqsQueue};
+use ossferry_core::meter::Meter;
 use ossferry_core::ports::Queue;
 use ossferry_ends::{FunctionRole, Surroundings};
 use ossferry_http::RefreshedCredentials;
@@ -29,14 +30,18 @@ pub fn on_aws<'a>(
         let config = FunctionSettings::new(Arc::clone(&around.variables));
         let config = config.sdk_config_signed_by(None, Arc::new(key));
         let sqs = aws_sdk_sqs::Client::new(&config);
+        let meter = Arc::<Meter>::default();
         let queue = |url: &String| -> Arc<dyn Queue> {
-            Arc::new(SqsQueue::new(sqs.clone(), url.clone(), None))
+            let queue = SqsQueue::new(sqs.clone(), url.clone(), None);
+            Arc::new(queue.metered(Arc::clone(&meter)))
         };
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let table = DynamoTable::new(dynamodb, settings.table.clone());
         Ok(Ports {
-            table: Arc::new(DynamoTable::new(dynamodb, settings.table.clone())),
+            table: Arc::new(table.metered(Arc::clone(&meter))),
             planner_queue: queue(&settings.planner_queue),
             copier_queue: queue(&settings.copier_queue),
+            meter,
         })
     })
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ossferry_http::Endpoint;
 
+use crate::bill::Size;
+
 /// The level of logs where nothing is said.
 const LOG_DEFAULT: &str = "info";
 
@@ -34,6 +36,8 @@ pub struct Settings {
     pub visibility: Duration,
     /// Where the server listens.
     pub port: u16,
+    /// What is billed for its time, where the environment tells both halves of it.
+    pub(crate) size: Option<Size>,
 }
 
 /// A variable that is wrong.
@@ -72,6 +76,26 @@ impl Reader<'_> {
         Endpoint::parse(&self.needed(name)?).ok_or(SettingsError::Endpoint(name))
     }
 
+    /// Processors by the templates, memory by the service.
+    fn size(&self) -> Result<Option<Size>, SettingsError> {
+        let (vcpu, memory) = ("OSSFERRY_VCPU", "FC_FUNCTION_MEMORY_SIZE");
+        let Some((processors, mebibytes)) = self.set(vcpu).zip(self.set(memory)) else {
+            return Ok(None);
+        };
+        let millivcpu = Self::thousandths(&processors).ok_or(SettingsError::Number(vcpu))?;
+        let memory_mib = mebibytes.parse().map_err(|_| SettingsError::Number(memory))?;
+        Ok(Some(Size { millivcpu, memory_mib }))
+    }
+
+    /// Of a number between 0.05 and 16, in steps of 0.05.
+    fn thousandths(text: &str) -> Option<u32> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let is_odd = decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit());
+        let decimals: u32 = format!("{decimals:0<3}").parse().ok().filter(|_| !is_odd)?;
+        let found = whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(decimals)?;
+        (50..=16_000).contains(&found).then_some(found)
+    }
+
     fn seconds(&self, name: &'static str) -> Result<Option<Duration>, SettingsError> {
         let Some(text) = self.set(name) else { return Ok(None) };
         let seconds = text.parse::<u32>().ok().filter(|seconds| (1..=86_400).contains(seconds));
@@ -100,6 +124,7 @@ impl Settings {
                 .seconds("OSSFERRY_VISIBILITY_SECONDS")?
                 .unwrap_or(VISIBILITY_DEFAULT),
             port,
+            size: reader.size()?,
         })
     }
 }
@@ -124,6 +149,25 @@ mod tests {
             let var = move |name: &str| if name == missing { None } else { all(name) };
             let error = Settings::read(&Reader(&var), "planner").unwrap_err();
             assert_eq!(error, SettingsError::Missing(missing));
+        }
+        assert_eq!(settings.size, None);
+        for (text, millivcpu) in [("0.5", 500), ("0.05", 50), ("2", 2_000), ("16", 16_000)] {
+            let sized = move |name: &str| match name {
+                "OSSFERRY_VCPU" => Some(text.to_owned()),
+                "FC_FUNCTION_MEMORY_SIZE" => Some("512".to_owned()),
+                _ => all(name),
+            };
+            let settings = Settings::read(&Reader(&sized), "planner").unwrap();
+            assert_eq!(settings.size, Some(Size { millivcpu, memory_mib: 512 }), "{text}");
+        }
+        for text in ["0", "17", ".5", "0.5e1", "half", "0.0001"] {
+            let sized = move |name: &str| match name {
+                "OSSFERRY_VCPU" => Some(text.to_owned()),
+                "FC_FUNCTION_MEMORY_SIZE" => Some("512".to_owned()),
+                _ => all(name),
+            };
+            let error = Settings::read(&Reader(&sized), "planner").unwrap_err();
+            assert_eq!(error, SettingsError::Number("OSSFERRY_VCPU"), "{text}");
         }
         for (name, value) in [
             ("FC_SERVER_PORT", "90000"),

@@ -11,7 +11,7 @@ use crate::template::quoted;
 use super::{ACCOUNT, CHOICES, EVERYTHING, LEAST, PUSH, REGION, terraform};
 
 /// What `planner-fc` and `copier-fc` read.
-const OF_BOTH: [&str; 8] = [
+const OF_BOTH: [&str; 9] = [
     "OSSFERRY_TABLESTORE_ENDPOINT",
     "OSSFERRY_TABLESTORE_INSTANCE",
     "OSSFERRY_TABLE",
@@ -19,6 +19,7 @@ const OF_BOTH: [&str; 8] = [
     "OSSFERRY_PLANNER_QUEUE",
     "OSSFERRY_COPIER_QUEUE",
     "OSSFERRY_TIMEOUT_SECONDS",
+    "OSSFERRY_VCPU",
     "OSSFERRY_LOG",
 ];
 /// What `planner-fc` reads besides.
@@ -31,13 +32,14 @@ const OF_THE_PLANNER: [&str; 4] = [
 /// What the descriptions leave as it is.
 const UNSAID: [&str; 2] = ["OSSFERRY_VISIBILITY_SECONDS", "OSSFERRY_KMS_ENDPOINT"];
 /// What `copier-fc-aws` reads.
-const FOR_AWS: [&str; 7] = [
+const FOR_AWS: [&str; 8] = [
     "AWS_REGION",
     "OSSFERRY_TABLE",
     "OSSFERRY_PLANNER_QUEUE",
     "OSSFERRY_COPIER_QUEUE",
     "OSSFERRY_AWS_SECRET",
     "OSSFERRY_TIMEOUT_SECONDS",
+    "OSSFERRY_VCPU",
     "OSSFERRY_LOG",
 ];
 /// What `ossferry` reads.
@@ -95,6 +97,8 @@ fn what_the_functions_are_told_stands_in_the_same_description() {
         for (name, function) in described.of("ALIYUN::FC3::Function") {
             let told = environment(function);
             assert_eq!(told["OSSFERRY_TIMEOUT_SECONDS"], function["Timeout"].to_string(), "{name}");
+            assert_eq!(told["OSSFERRY_VCPU"], function["Cpu"].to_string(), "{name}");
+            assert_eq!(function["DiskSize"], json!(512), "as it is counted");
             if name.ends_with("-aws") {
                 continue;
             }

@@ -35,6 +35,7 @@ fn copier(stack: &Stack, service: &FcService) -> Function {
         ("OSSFERRY_AWS_SECRET", SECRET.to_owned()),
         ("OSSFERRY_KMS_ENDPOINT", service.endpoint()),
         ("OSSFERRY_TIMEOUT_SECONDS", timeout.as_secs().to_string()),
+        ("OSSFERRY_VCPU", "0.5".to_owned()),
     ];
     variables.extend(more.map(|(name, value)| (name.to_owned(), value)));
     let (name, program) = ("ferry-copier-aws", "copier-fc-aws");
@@ -69,5 +70,8 @@ async fn copiers_on_function_compute_move_what_a_planner_on_aws_has_planned() {
     assert!(ended.iter().all(|answer| answer["ended"] == "no-pass"), "{ended:?}");
     let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (301, 301));
+    let of_functions = report.alibaba_cost.as_ref().and_then(|cost| cost.functions);
+    assert!(of_functions.is_some_and(|price| price > 0.0), "by Alibaba Cloud: {report}");
+    assert!(report.cost.as_ref().is_some_and(|cost| cost.table > 0.0), "by AWS: {report}");
     assert_eq!(stack.copier.figures().invocations, 0, "no copier on AWS");
 }

@@ -30,6 +30,11 @@ async fn a_full_pass_and_a_timed_one_after_changes_leave_the_target_equal() {
     let report = look(&stack.ledger, &pass, &oss, &objects).await.report;
     assert_eq!((report.listed, report.copied), (301, 301));
     assert_eq!(report.proof.a, 301, "COS says the CRC-64 of each object: {report}");
+    let cost = report.alibaba_cost.as_ref().expect("it is billed");
+    assert!(cost.functions.is_some_and(|price| price > 0.0), "{report}");
+    let counted = [cost.calls, cost.queue_requests, cost.table_read_units, cost.table_write_units];
+    assert!(counted.iter().all(|count| *count > 0), "{report}");
+    assert_eq!(report.cost, None, "nothing of it is on AWS");
     assert!(stack.service.started("ferry-planner") >= 1);
     assert!((1..=8).contains(&stack.service.started("ferry-copier")), "no more than workers");
     let again = stack.trigger(json!({"pass": "full", "id": "first"})).await;

@@ -47,6 +47,7 @@ impl Instance {
             ("FC_SERVER_PORT", address.port().to_string()),
             ("FC_FUNCTION_NAME", deployment.name.to_owned()),
             ("FC_REGION", "cn-hangzhou".to_owned()),
+            ("FC_FUNCTION_MEMORY_SIZE", "512".to_owned()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value)).into_iter();
         let variables = own.chain(deployment.variables.iter().cloned());

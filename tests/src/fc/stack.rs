@@ -126,6 +126,7 @@ impl FcStack {
             let mut variables = variables(&smq, &tablestore, &service, limits);
             let seconds = timeout.as_secs().to_string();
             variables.push(("OSSFERRY_TIMEOUT_SECONDS".to_owned(), seconds));
+            variables.push(("OSSFERRY_VCPU".to_owned(), "0.5".to_owned()));
             let deployment =
                 FcDeployment { name, program, timeout, instances_max, retries_max, variables };
             let function = Arc::new(Function::new(deployment));

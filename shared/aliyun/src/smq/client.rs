@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ossferry_core::error::{ErrorKind, PortError};
 use ossferry_core::meter::Meter;
 use ossferry_core::time::{Clock, Timestamp};
+use ossferry_core::usage;
 use ossferry_http::{
     Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest, RetryPolicy,
     asked_pause, format_http_date,
@@ -44,7 +45,6 @@ pub struct SmqOptions {
 pub(crate) struct SmqClient {
     pub(crate) options: SmqOptions,
     clock: CorrectedClock,
-    meter: Meter,
 }
 
 /// One request, before it is signed.
@@ -72,12 +72,12 @@ impl SmqClient {
             return Err(PortError::new(ErrorKind::Unsupported, message));
         }
         let clock = CorrectedClock::new(Arc::clone(&options.clock));
-        Ok(Self { options, clock, meter: Meter::default() })
+        Ok(Self { options, clock })
     }
 
     /// Signs and sends once. Any status but a success is an error, save where the document speaks of
     /// each message of a batch.
-    pub(crate) async fn send(&self, call: Call) -> Result<Answer, PortError> {
+    pub(crate) async fn send(&self, call: Call, meter: &Meter) -> Result<Answer, PortError> {
         let (options, operation) = (&self.options, call.operation);
         // Signed after the wait for a place: a signature is good for 15 minutes.
         let permit = options.lane.admit().await;
@@ -94,7 +94,8 @@ impl SmqClient {
         let endpoint = &options.endpoint;
         let method = call.method;
         let request = LaneRequest { operation, method, endpoint, path_and_query, headers, body };
-        let response = options.lane.send_admitted(permit, request, &self.meter).await?;
+        meter.count(usage::SMQ_REQUESTS);
+        let response = options.lane.send_admitted(permit, request, meter).await?;
         let (status, date) = (response.status, response.date());
         let retry_after = asked_pause(&response.headers);
         let collected = response.collect(ANSWER_BYTES_MAX).await;

@@ -63,7 +63,6 @@ pub(crate) struct TablestoreClient {
     clock: CorrectedClock,
     /// A number of [`Signature`].
     signature: AtomicU8,
-    meter: Meter,
 }
 
 /// A request's headers, and what its answer must be signed with.
@@ -77,7 +76,7 @@ impl TablestoreClient {
     pub(crate) fn new(options: TablestoreOptions) -> Self {
         let clock = CorrectedClock::new(Arc::clone(&options.clock));
         let signature = AtomicU8::new(Signature::Untried as u8);
-        Self { options, clock, signature, meter: Meter::default() }
+        Self { options, clock, signature }
     }
 
     /// Sends a message once and reads its answer.
@@ -85,6 +84,7 @@ impl TablestoreClient {
         &self,
         operation: &'static str,
         message: &impl Message,
+        meter: &Meter,
     ) -> Result<R, PortError> {
         let options = &self.options;
         let body = Bytes::from(message.encode_to_vec());
@@ -102,7 +102,7 @@ impl TablestoreClient {
             headers,
             body: LaneBody::Bytes(body),
         };
-        let response = options.lane.send_admitted(permit, request, &self.meter).await?;
+        let response = options.lane.send_admitted(permit, request, meter).await?;
         let (status, headers, date) = (response.status, response.headers.clone(), response.date());
         let retry_after = asked_pause(&headers);
         let request_id = response.header("x-ots-requestid").map(str::to_owned);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fidelity::{Departures, Properties, Property};
+use crate::usage;
 
 fn facts(state: ReportState) -> PassFacts {
     PassFacts {
@@ -228,6 +229,29 @@ fn what_the_host_bills_is_priced_and_stands_beside_a_peer() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["cost"]["prices"], "AWS us-east-1 of 2026-09-19");
     assert_eq!(json["requests"]["host"]["PutItem"], 900);
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
+}
+
+#[test]
+fn what_alibaba_cloud_bills_is_priced_as_far_as_prices_are_known() {
+    let (walked, mut sum) = sums();
+    let host = [
+        (usage::FC_CALLS, 12),
+        (usage::FC_MILLIVCPU_MILLISECONDS, 500 * 3_600_000),
+        (usage::SMQ_REQUESTS, 3_000),
+        (usage::TABLESTORE_WRITE_UNITS, 40),
+    ];
+    sum.requests.host = host.map(|(name, units)| (name.to_owned(), units)).into();
+    let report = Report::new(facts(ReportState::Finished), &walked, &sum);
+    let line = "
+  Alibaba Cloud         CNY 0.1980  12 calls of functions, by prices of Alibaba Cloud, mainland China of \
+                2025-12-13; no price is known here of 3,000 requests to queues, 40 units of writing to the table
+";
+    let text = report.to_string();
+    assert!(text.contains(line), "{text}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["alibaba_cost"]["table_write_units"], 40);
+    assert_eq!(json.get("cost"), None);
     assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
 }
 

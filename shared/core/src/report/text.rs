@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::{Report, ReportState};
 use crate::meter::OperationCounts;
 use crate::outcome::Outcome;
-use crate::prices::{Cost, ESTIMATE_BYTES, ESTIMATE_OBJECTS, Peer, Prices};
+use crate::prices::{AlibabaCost, Cost, ESTIMATE_BYTES, ESTIMATE_OBJECTS, Peer, Prices};
 use crate::restored::{Restored, RestoredPrice};
 
 impl fmt::Display for Report {
@@ -83,10 +83,15 @@ impl fmt::Display for Report {
             let name = format!("{side} requests");
             line(f, &name, counts.values().sum(), &by_operation(counts))?;
         }
-        if let Some(cost) = &self.cost {
+        if !self.requests.host.is_empty() {
             let host = by_operation(&self.requests.host);
             writeln!(f, "  {:<32}  {host}", "host")?;
+        }
+        if let Some(cost) = &self.cost {
             cost_lines(f, cost, &Prices::aws_us_east_1())?;
+        }
+        if let Some(cost) = &self.alibaba_cost {
+            alibaba_cost_line(f, cost)?;
         }
         if self.target_heads > 0 {
             let note = "target keys looked up one by one: the source does not list by bytes";
@@ -148,6 +153,29 @@ fn cost_lines(f: &mut fmt::Formatter<'_>, cost: &Cost, prices: &Prices) -> fmt::
         prices.peer.price_per_million(),
     );
     price_line("estimate", prices.estimate(), &note)
+}
+
+fn alibaba_cost_line(f: &mut fmt::Formatter<'_>, cost: &AlibabaCost) -> fmt::Result {
+    let (price, calls) =
+        (cost.functions.map(|price| format!("CNY {price:.4}")), grouped(cost.calls));
+    let of = match price {
+        Some(_) => format!("{calls} calls of functions, by prices of {}", cost.prices),
+        None => format!("{calls} calls of functions that are not told their size"),
+    };
+    let counted = [
+        (cost.queue_requests, "requests to queues"),
+        (cost.table_read_units, "units of reading from the table"),
+        (cost.table_write_units, "units of writing to the table"),
+    ];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let counted: Vec<_> =
+        counted.map(|(count, what)| format!("{} {what}", grouped(count))).collect();
+    let rest = if counted.is_empty() {
+        String::new()
+    } else {
+        format!("; no price is known here of {}", counted.join(", "))
+    };
+    writeln!(f, "  {:<17}{:>15}  {of}{rest}", "Alibaba Cloud", price.unwrap_or_default())
 }
 
 fn meaning(outcome: Outcome) -> &'static str {
