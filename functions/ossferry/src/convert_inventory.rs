@@ -3,6 +3,7 @@
 //! Functions read an inventory from its beginning to its end and hold a page of it; a Parquet file begins at its
 //! end, and its reader would take a quarter of a function's zip.
 
+mod inventory_row;
 mod parquet_rows;
 
 use std::fs::File;
@@ -17,7 +18,8 @@ use ossferry_http::percent::encode_component;
 use ossferry_lists::{ListFile, Manifest};
 use serde_json::json;
 
-use self::parquet_rows::{ParquetRow, read_rows};
+use self::inventory_row::InventoryRow;
+use self::parquet_rows::read_rows;
 use crate::cli::ConvertInventoryArguments;
 use crate::command_error::CommandError;
 use crate::init::write_new;
@@ -110,8 +112,8 @@ fn write_rows(file: &ListFile, parquet: Bytes, path: &Path) -> Result<u64, Comma
     let packed = GzEncoder::new(io::BufWriter::new(out), Compression::fast());
     let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(packed);
     let mut objects = 0;
-    let write = |row: ParquetRow| {
-        let ParquetRow { key, size, last_modified, etag, storage_class } = row;
+    let mut write = |row: InventoryRow| {
+        let InventoryRow { key, size, last_modified, etag, storage_class } = row;
         let size = size.to_string();
         let last_modified = last_modified.map(|at| at.to_string()).unwrap_or_default();
         let key = encode_component(&key);
@@ -119,7 +121,7 @@ fn write_rows(file: &ListFile, parquet: Bytes, path: &Path) -> Result<u64, Comma
         objects += 1;
         Ok(())
     };
-    read_rows(parquet, write)
+    read_rows(parquet, &mut write)
         .map_err(|what| ConvertRefusal::Unusable(format!("{}: {what}", file.key)))?;
     let packed = rows.into_inner().map_err(|error| failed("write", path)(error.into_error()))?;
     let finished = packed.finish().and_then(|mut out| out.flush().map(|()| out));
