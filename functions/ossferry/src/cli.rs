@@ -71,11 +71,11 @@ pub(crate) enum Command {
     )]
     ImportCfg(ImportCfgArguments),
 
-    /// Writes an inventory in Parquet as the CSV that a job file's inventory names
+    /// Writes an inventory in Parquet or ORC as the CSV that a job file's inventory names
     ///
     /// Reads MANIFEST and the files that it names, of this machine, after their digests, and writes as many
     /// files of CSV and a manifest of their own: every current object with its size, date, ETag and class.
-    /// The manifest comes last. An inventory in CSV needs none of this; ORC is not read.
+    /// The manifest comes last. An inventory in CSV needs none of this.
     #[command(after_help = "Example: aws s3 cp --recursive s3://lists/photos/ photos/\n         \
                             ossferry convert-inventory photos/2026-11-27T01-00Z/manifest.json --files photos/data \
                             --output photos-csv\n\n\

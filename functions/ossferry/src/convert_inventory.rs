@@ -1,10 +1,13 @@
-//! `convert-inventory`: an inventory in Parquet, written as the CSV that a job file's inventory names.
+//! `convert-inventory`: an inventory in Parquet or ORC, written as the CSV that a job file's inventory names.
 //!
-//! Functions read an inventory from its beginning to its end and hold a page of it; a Parquet file begins at its
-//! end, and its reader would take a quarter of a function's zip.
+//! Functions read an inventory from its beginning to its end and hold a page of it; a file of either format
+//! begins at its end, and the reader of Parquet alone would take a quarter of a function's zip.
 
 mod inventory_row;
+mod orc_file;
+mod orc_rows;
 mod parquet_rows;
+mod reader_panics;
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -19,7 +22,6 @@ use ossferry_lists::{ListFile, Manifest};
 use serde_json::json;
 
 use self::inventory_row::InventoryRow;
-use self::parquet_rows::read_rows;
 use crate::cli::ConvertInventoryArguments;
 use crate::command_error::CommandError;
 use crate::init::write_new;
@@ -40,8 +42,38 @@ pub(crate) enum ConvertRefusal {
     #[error("its files are CSV already: name this manifest in the job file as it is")]
     IsCsv,
     /// Another format.
-    #[error("its files are {0}, which is not read: have the inventory made as CSV or Parquet")]
+    #[error("its files are {0}, which is not read: have the inventory made as CSV, Parquet or ORC")]
     Foreign(String),
+}
+
+/// A format that is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    Parquet,
+    Orc,
+}
+
+impl Format {
+    fn of(manifest: &Manifest) -> Result<Self, ConvertRefusal> {
+        match manifest.foreign_format() {
+            None => Err(ConvertRefusal::IsCsv),
+            Some(format) if format.eq_ignore_ascii_case("Parquet") => Ok(Self::Parquet),
+            Some(format) if format.eq_ignore_ascii_case("ORC") => Ok(Self::Orc),
+            Some(format) => Err(ConvertRefusal::Foreign(format.to_owned())),
+        }
+    }
+
+    /// Gives each current object of a file to `take`, in the order of its rows.
+    fn read_rows(
+        self,
+        file: Bytes,
+        take: &mut dyn FnMut(InventoryRow) -> Result<(), csv::Error>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Parquet => parquet_rows::read_rows(file, take),
+            Self::Orc => orc_rows::read_rows(file, take),
+        }
+    }
 }
 
 /// What was written.
@@ -71,11 +103,7 @@ fn convert_files(arguments: &ConvertInventoryArguments) -> Result<Converted, Com
     let ConvertInventoryArguments { manifest, files, output, prefix } = arguments;
     let text = std::fs::read(manifest).map_err(failed("read", manifest))?;
     let manifest = Manifest::read(&text).map_err(unusable)?;
-    match manifest.foreign_format() {
-        None => return Err(ConvertRefusal::IsCsv.into()),
-        Some(format) if format.eq_ignore_ascii_case("Parquet") => {}
-        Some(format) => return Err(ConvertRefusal::Foreign(format.to_owned()).into()),
-    }
+    let format = Format::of(&manifest)?;
     let beside = arguments.manifest.parent().unwrap_or(Path::new("."));
     let folder = files.as_deref().unwrap_or(beside);
     std::fs::create_dir_all(output).map_err(failed("create", output))?;
@@ -85,7 +113,7 @@ fn convert_files(arguments: &ConvertInventoryArguments) -> Result<Converted, Com
         let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
         file.check(&bytes).map_err(unusable)?;
         let name = format!("{number:05}.csv.gz");
-        objects += write_rows(file, bytes.into(), &output.join(&name))?;
+        objects += write_rows(file, format, bytes.into(), &output.join(&name))?;
         let path = output.join(&name);
         let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
         listed.push(ListFile::of(format!("{prefix}{name}"), &bytes));
@@ -104,7 +132,12 @@ fn convert_files(arguments: &ConvertInventoryArguments) -> Result<Converted, Com
 }
 
 /// Writes the objects of one file; answers how many those are.
-fn write_rows(file: &ListFile, parquet: Bytes, path: &Path) -> Result<u64, CommandError> {
+fn write_rows(
+    file: &ListFile,
+    format: Format,
+    bytes: Bytes,
+    path: &Path,
+) -> Result<u64, CommandError> {
     let out = File::create_new(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => CommandError::FileExists(path.to_owned()),
         _ => failed("write", path)(error),
@@ -121,7 +154,8 @@ fn write_rows(file: &ListFile, parquet: Bytes, path: &Path) -> Result<u64, Comma
         objects += 1;
         Ok(())
     };
-    read_rows(parquet, &mut write)
+    format
+        .read_rows(bytes, &mut write)
         .map_err(|what| ConvertRefusal::Unusable(format!("{}: {what}", file.key)))?;
     let packed = rows.into_inner().map_err(|error| failed("write", path)(error.into_error()))?;
     let finished = packed.finish().and_then(|mut out| out.flush().map(|()| out));

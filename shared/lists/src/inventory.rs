@@ -170,8 +170,8 @@ impl ListedBucket {
         let manifest = Manifest::read(&manifest_at(&place, &*bucket).await?)?;
         if let Some(format) = manifest.foreign_format() {
             return Err(unusable(format_args!(
-                "its files are {format}: have it made as CSV, or write one in Parquet as CSV with ossferry \
-                 convert-inventory"
+                "its files are {format}: have it made as CSV, or write one in Parquet or ORC as CSV with \
+                 ossferry convert-inventory"
             )));
         }
         if let Some(named) = manifest.source_bucket.as_deref().filter(|named| !named.is_empty()) {

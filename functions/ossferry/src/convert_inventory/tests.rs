@@ -1,9 +1,11 @@
+mod orc;
+
 use std::sync::Arc;
 
 use ossferry_conformance::memory::MemoryBucket;
 use ossferry_core::job::ListingPlace;
 use ossferry_core::key::Key;
-use ossferry_core::object::Entry;
+use ossferry_core::object::{ETag, Entry};
 use ossferry_core::ports::{ListRequest, ListStart, Source as _};
 use ossferry_core::time::Timestamp;
 use ossferry_lists::ListedBucket;
@@ -159,8 +161,10 @@ fn what_cannot_be_converted_is_refused_and_leaves_no_manifest() {
     };
     let untouched = |_: &Path| {};
     assert!(refused("CSV", &untouched).contains("CSV already"));
-    let orc = refused("ORC", &untouched);
-    assert!(orc.contains("its files are ORC") && orc.contains("CSV or Parquet"), "{orc}");
+    let avro = refused("Avro", &untouched);
+    assert!(avro.contains("its files are Avro") && avro.contains("Parquet or ORC"), "{avro}");
+    let cut = refused("ORC", &untouched);
+    assert!(cut.contains("inv/data/0.parquet: want an ORC file"), "{cut}");
     let missing = refused("Parquet", &|folder| {
         std::fs::remove_file(folder.join("0.parquet")).unwrap();
     });

@@ -120,6 +120,7 @@ async fn a_pass_is_dated_by_its_inventory_and_never_later() {
 async fn an_inventory_that_cannot_be_read_is_refused_with_its_reason() {
     for (manifest, said) in [
         (manifest(&[]).replace("\"CSV\"", "\"Parquet\""), "made as CSV"),
+        (manifest(&[]).replace("\"CSV\"", "\"ORC\""), "ossferry convert-inventory"),
         (manifest(&[]).replace("Size", "Bytes"), "no column Size"),
         (manifest(&[]).replace("\"photos\"", "\"other\""), "is of the bucket other"),
         ("{}".to_owned(), "fileSchema"),
