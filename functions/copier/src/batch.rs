@@ -109,7 +109,10 @@ pub(crate) async fn copy_batch(
         TaskClaim::Mine(claimed) => claimed,
     };
     match copy_claimed(copier, session, &claimed).await {
-        Err(error) => Err(session.ledger.let_go(task, &claimed.hold, error).await),
+        Err(error) => {
+            let pause = session.doubt_pause();
+            Err(session.ledger.let_go(task, &claimed.hold, pause, error).await)
+        }
         handled => handled,
     }
 }

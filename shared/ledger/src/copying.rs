@@ -102,7 +102,7 @@ impl Ledger {
         }
         let hold = Hold { owner: claimant.owner.clone(), fence: row.lease.fence };
         match self.read_claimed(task, row, &hold, pass).await {
-            Err(error) => Err(self.let_go(task, &hold, error).await),
+            Err(error) => Err(self.let_go(task, &hold, Duration::ZERO, error).await),
             claim => claim,
         }
     }
@@ -147,10 +147,18 @@ impl Ledger {
         Ok(TaskClaim::Mine(Box::new(claimed)))
     }
 
-    /// Lets go of a batch whose holder met this error, so that the next claim takes nobody for dead. Where
-    /// that is not written either, the lease ends by itself.
-    pub async fn let_go<E: std::fmt::Display>(&self, task: &TaskRef, hold: &Hold, error: E) -> E {
-        match self.change(&task_row(task), |row: &TaskRow| row.let_go(hold)).await {
+    /// Lets go of a batch whose holder met this error, so that the next claim takes nobody for dead, and
+    /// leaves it alone for `pause`: as long as a PUT of the holder may still take effect. Where that is
+    /// not written either, the lease ends by itself.
+    pub async fn let_go<E: std::fmt::Display>(
+        &self,
+        task: &TaskRef,
+        hold: &Hold,
+        pause: Duration,
+        error: E,
+    ) -> E {
+        let due = self.now().plus(pause);
+        match self.change(&task_row(task), |row: &TaskRow| row.let_go(hold, due)).await {
             Ok(_) => tracing::warn!(%task, %error, "copy batch: let go of"),
             Err(LedgerError::LeaseLost(_)) => {}
             Err(refusal) => tracing::warn!(%task, %error, %refusal, "copy batch: not let go of"),

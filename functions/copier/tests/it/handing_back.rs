@@ -6,12 +6,12 @@ use bytes::Bytes;
 use ossferry_core::error::ErrorKind;
 use ossferry_core::meter::Requests;
 use ossferry_core::outcome::Outcome;
-use ossferry_core::ports::{Condition, Row, Table, Written};
+use ossferry_core::ports::{Condition, Row, Table, Value, Written};
 use ossferry_ledger::ids::result_row;
 use ossferry_ledger::lease::Claimant;
 use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::rows::{PassState, TaskState};
-use ossferry_ledger::{Handled, Invocation, TaskClaim};
+use ossferry_ledger::{Handled, Invocation, LEASE_MARGIN, TaskClaim};
 
 use crate::bench::{Bench, INVOCATION, planned};
 use crate::scripted_source::Opens;
@@ -260,6 +260,32 @@ async fn a_copier_that_cannot_read_what_a_newer_one_recorded_leaves_it_and_count
     bench.drain().await;
     let row = bench.task(&task).await;
     assert_eq!((row.state, row.sum.of(Outcome::Copied)), (TaskState::Done, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_let_go_of_while_a_put_may_take_effect_is_left_alone_until_the_lease_ends()
+{
+    let bench = Bench::new().await;
+    let task = bench.plan_batch(vec![planned("a", &bench.source.put("a", "text"))]).await;
+    let (_, message) = bench.copiers.take_first().unwrap();
+    bench.target.always("PutObject", Goes::Vanishes);
+    // What a newer copier left stands where the results would.
+    let id = result_row(&task, bench.task(&task).await.lease.fence + 1);
+    let newer = Row {
+        partition: id.partition,
+        sort: id.sort,
+        attributes: [("version".to_owned(), Value::Integer(99))].into(),
+        ..Row::default()
+    };
+    let written = bench.table.put(&newer, Condition::Absent).await.unwrap();
+    assert!(matches!(written, Written::Done(_)), "{written:?}");
+
+    let lease_until = bench.ledger.now().plus(INVOCATION + LEASE_MARGIN);
+    bench.try_handle(&message).await.unwrap_err();
+    let row = bench.task(&task).await;
+    assert_eq!((row.state, row.attempts, row.lease.owner), (TaskState::Planned, 0, None));
+    assert_eq!(row.lease.until, lease_until, "old bytes may arrive until then");
+    assert!(matches!(bench.handle(&message).await, Handled::Later(_)));
 }
 
 /// Writes a row over what stands there.

@@ -79,7 +79,7 @@ pub struct TaskRow {
     /// What became of those that have an outcome.
     #[serde(with = "json_text")]
     pub sum: Sum,
-    /// Claims since it was planned or handed back.
+    /// Claims since it was planned or handed back, save those that were let go of.
     pub attempts: u64,
     /// Workers in a row that died before they had noted an object, since it was planned or handed back.
     #[serde(default, skip_serializing_if = "is_none")]
@@ -221,13 +221,18 @@ impl TaskRow {
     }
 
     /// Lets go of a batch that its holder could not work on, though it lives: what it claimed is as it was
-    /// before, and the claim counts as nobody's death.
-    pub fn let_go(&self, hold: &Hold) -> Result<Change<Self, ()>, LeaseLost> {
+    /// before, for nobody to take before `due`, and the claim counts as nobody's death.
+    ///
+    /// Nothing here ends a batch that every holder lets go of: its message counts as failed each time, so
+    /// that the dead letters tell of it, and so does a sweep, of a pass that stands still. Deaths stay
+    /// counted: who lets go in between does not make a batch that kills live longer.
+    pub fn let_go(&self, hold: &Hold, due: Timestamp) -> Result<Change<Self, ()>, LeaseLost> {
         self.lease.check(hold)?;
         let row = Self {
             state: TaskState::Planned,
+            attempts: self.attempts.saturating_sub(1),
             in_work: None,
-            lease: self.lease.released(),
+            lease: self.lease.released_until(due),
             ..self.clone()
         };
         Ok(Change::Write(row, ()))

@@ -133,6 +133,27 @@ fn a_batch_whose_workers_note_nothing_before_they_die_is_given_up_after_eight() 
 }
 
 #[test]
+fn a_batch_that_was_let_go_of_is_as_it_was_before_and_is_taken_when_its_pause_is_over() {
+    let mut row = planned();
+    for death in 0..2 {
+        row = take(&row, &format!("w{death}"), death * 100).0;
+    }
+    let (taken, hold) = take(&row, "w2", 200);
+    let Ok(Change::Write(noted, ())) = taken.note_in_work(&hold, Some(1)) else { panic!() };
+    let Ok(Change::Write(free, ())) = noted.let_go(&hold, Timestamp(207)) else { panic!() };
+    assert_eq!((free.state, free.attempts, free.unnoted_deaths), (TaskState::Planned, 2, 2));
+    assert_eq!((free.in_work, free.deaths.len()), (None, 0));
+    assert_eq!(free.claim(&claimant("x", 206)), Change::Keep(Taken::Leased(Timestamp(207))));
+    let (next, _) = take(&free, "x", 207);
+    assert_eq!((next.attempts, next.unnoted_deaths, next.deaths.len()), (3, 2, 0));
+
+    let lost = Err(LeaseLost { fence: 7 });
+    assert_eq!(next.let_go(&hold, Timestamp(0)), lost, "another holds it");
+    let own = Err(LeaseLost { fence: 6 });
+    assert_eq!(free.let_go(&hold, Timestamp(0)), own, "the answer was lost: it stands already");
+}
+
+#[test]
 fn the_task_of_a_large_object_ends_once_whoever_comes_first() {
     let upload = TaskRow { kind: TaskKind::Upload, objects: 1, ..planned() };
     let Change::Write(row, Taken::Mine) = upload.begin_upload(Timestamp(1)) else { panic!() };
