@@ -14,6 +14,7 @@
 
 mod claim;
 mod completion;
+mod deaths;
 mod opening;
 mod since;
 mod split;
