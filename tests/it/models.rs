@@ -15,6 +15,7 @@
 mod claim;
 mod completion;
 mod deaths;
+mod idle;
 mod opening;
 mod since;
 mod split;

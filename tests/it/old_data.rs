@@ -190,6 +190,7 @@ fn slice_row() -> SliceRow {
         walked: walked(),
         hops: 2,
         idle_hops: 1,
+        failed_hops: 0,
         reason: Some("because".to_owned()),
         reminder: None,
         ..SliceRow::new(SliceId::root(), Some(Key::from("a")), Some(Key::from("m%")))
@@ -370,6 +371,7 @@ fn every_row_of_every_version_is_read() {
     let keys = OutstandingRow { first_key: Key::from("a"), last_key: Key::from("b"), keys: 2 };
     check_row(tested, "outstanding", &keys);
     check_row(tested, "slice", &slice_row());
+    check_row(tested, "slice-failed", &SliceRow { failed_hops: 3, ..slice_row() });
     let settled = SliceRow { state: SliceState::Settled, ..slice_row() };
     check_row(tested, "directory", &DirectoryRow::of(&settled).unwrap());
     check_row(tested, "task", &task_row());

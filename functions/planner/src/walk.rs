@@ -10,6 +10,7 @@ use ossferry_core::ports::{ListingOrder, Page};
 use ossferry_core::rates::Admission;
 use ossferry_ledger::ids::SliceRef;
 use ossferry_ledger::lease::Hold;
+use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{PassKind, SliceClaim, SliceRow};
 use ossferry_ledger::{Handled, Invocation, Ledger, LedgerError, Recorded};
 use tokio::time::{Instant, timeout_at};
@@ -24,7 +25,7 @@ use crate::{Appetite, PlanError, Planner};
 /// A slice that another walks is looked at again after at most this.
 const LOOK_AGAIN_MAX: Duration = Duration::from_mins(1);
 
-/// A slice whose store failed is walked on after this, doubled with each planner in vain.
+/// A slice whose store failed is walked on after this, doubled with each error in a row.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
@@ -232,24 +233,38 @@ impl Walk {
                 ledger.stop_slice(slice, hold, &reason).await?;
             }
             Err(Halt::Later { reason, retry_after }) => {
-                let delay = retry_after.unwrap_or_else(|| self.patience());
-                tracing::warn!(slice = %slice.slice, reason, ?delay, "slice handed on");
-                ledger.hand_on_slice(slice, hold, delay).await?;
+                let delay = self.patience().max(retry_after.unwrap_or_default());
+                tracing::warn!(slice = %slice.slice, reason, ?delay, "slice let go of");
+                self.let_go(delay).await?;
             }
             Err(Halt::Ledger(LedgerError::LeaseLost(lost))) => {
                 tracing::debug!(slice = %slice.slice, %lost, "slice taken over");
             }
             Err(Halt::Ledger(error)) if error.is_transient() => {
-                tracing::warn!(slice = %slice.slice, %error, "slice handed on");
-                ledger.hand_on_slice(slice, hold, self.patience()).await?;
+                tracing::warn!(slice = %slice.slice, %error, "slice let go of");
+                self.let_go(self.patience()).await?;
             }
-            Err(Halt::Ledger(error)) => return Err(error.into()),
+            Err(Halt::Ledger(error)) => {
+                // A row of a newer version waits for a newer planner. The message goes back to the queue,
+                // whose dead letters tell of it.
+                if let Err(refusal) = ledger.let_go_of_slice(slice, hold, self.patience()).await {
+                    tracing::warn!(slice = %slice.slice, %refusal, "slice not let go of");
+                }
+                return Err(error.into());
+            }
         }
         Ok(Handled::Done)
     }
 
+    /// Leaves the slice to a planner that comes after `delay`: this one lives, and met an error.
+    async fn let_go(&self, delay: Duration) -> Result<(), LedgerError> {
+        self.ledger.let_go_of_slice(&self.slice, &self.hold, delay).await?;
+        self.ledger.send(&[Message::Slice(self.slice.clone())], delay).await
+    }
+
+    /// How long a slice at which errors were met is left alone.
     fn patience(&self) -> Duration {
-        let doublings = u32::try_from(self.row.idle_hops.saturating_sub(1)).unwrap_or(u32::MAX);
+        let doublings = u32::try_from(self.row.failed_hops).unwrap_or(u32::MAX);
         let factor = 1_u32.checked_shl(doublings.min(16)).unwrap_or(u32::MAX);
         RETRY_AFTER.saturating_mul(factor).min(RETRY_AFTER_MAX)
     }

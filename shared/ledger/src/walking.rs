@@ -149,6 +149,19 @@ impl Ledger {
         self.send(&[Message::Slice(slice.clone())], delay).await
     }
 
+    /// Lets go of a slice whose planner met an error, so that the next claim takes nobody for dead; nobody
+    /// takes it sooner than after `delay`. The message that brought the planner here serves again.
+    pub async fn let_go_of_slice(
+        &self,
+        slice: &SliceRef,
+        hold: &Hold,
+        delay: Duration,
+    ) -> Result<()> {
+        let due = self.now().plus(delay);
+        self.step::<SliceRow, _>(&slice_row(slice), |row| row.let_go(hold, due)).await?;
+        Ok(())
+    }
+
     /// Gives a slice up by name, and its pass with it: a pass with a hole is not a success.
     pub async fn stop_slice(&self, slice: &SliceRef, hold: &Hold, reason: &str) -> Result<()> {
         let id = slice_row(slice);

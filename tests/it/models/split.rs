@@ -111,6 +111,8 @@ struct World {
     planners: [Planner; OWNERS.len()],
     /// A planner that had lost its slice was told so.
     refused: bool,
+    /// A planner let go of its slice.
+    let_go: bool,
     /// A settled tree broke the law.
     inconsistent: bool,
 }
@@ -124,6 +126,8 @@ enum Action {
     Split(usize, &'static str),
     /// Near the deadline.
     HandOn(usize),
+    /// It met an error, and lives.
+    LetGo(usize),
     LeaseEnds(SliceId),
     /// The copiers end the next task of a slice, and one of them settles it.
     TaskEnds {

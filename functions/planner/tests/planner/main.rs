@@ -5,6 +5,7 @@ mod auditing;
 mod beginning;
 mod crash;
 mod crashes;
+mod letting_go;
 mod opening;
 mod retrying;
 mod serial;

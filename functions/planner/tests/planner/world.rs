@@ -10,7 +10,7 @@ use ossferry_core::key::Key;
 use ossferry_core::meter::Requests;
 use ossferry_core::object::Entry;
 use ossferry_core::outcome::Outcome;
-use ossferry_core::ports::{ListingOrder, Queue};
+use ossferry_core::ports::{ListingOrder, Queue, Table};
 use ossferry_core::proof::Grade;
 use ossferry_core::time::Timestamp;
 use ossferry_ledger::ids::{JobName, PassId, PassRef};
@@ -27,6 +27,8 @@ use crate::target::ScriptedTarget;
 
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
+    /// Beside the ledger, for rows that it would not write.
+    pub(crate) table: Arc<dyn Table>,
     pub(crate) source: ScriptedSource,
     pub(crate) target: ScriptedTarget,
     pub(crate) crash: Crash,
@@ -102,6 +104,7 @@ impl World {
         job.limits.task_objects_max = plan.task_objects_max;
         Self {
             ledger,
+            table: Arc::new(database.table()),
             source: ScriptedSource::new(plan.source, plan.order, plan.page, crash.clone()),
             target: ScriptedTarget::new(&plan.target, plan.page, crash.clone()),
             crash,

@@ -23,7 +23,8 @@ pub use range::{PartResult, RangeRow, RangeState};
 pub use rate::{ClosedWindows, RateRow, RatesRow};
 pub use reminder::Reminder;
 pub use slice::{
-    Child, DirectoryRow, IDLE_HOPS_MAX, Progress, SliceClaim, SliceRow, SliceState, SplitRefused,
+    Child, DirectoryRow, FAILED_HOPS_MAX, IDLE_HOPS_MAX, Progress, SliceClaim, SliceRow,
+    SliceState, SplitRefused,
 };
 pub use task::{TaskKind, TaskRow, TaskState};
 pub use upload::{

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{TypedRow, json_text};
 use crate::ids::SliceId;
-use crate::lease::{Change, Claimant, Hold, Lease, LeaseLost};
+use crate::lease::{Change, Hold, Lease, LeaseLost};
 use crate::rows::Reminder;
 
+mod turn;
 mod window;
 
-/// Invocations in a row that may take a slice without moving its cursor before it is stopped.
-pub const IDLE_HOPS_MAX: u64 = 8;
+pub use turn::{FAILED_HOPS_MAX, IDLE_HOPS_MAX};
 
 /// A slice with so long an id, or so many children, is not split any more: an id stands in a key column
 /// of 512 bytes beside the names of job and pass, and children share one row.
@@ -112,8 +112,11 @@ pub struct SliceRow {
     pub walked: Walked,
     /// Invocations that took it.
     pub hops: u64,
-    /// Of those, the last ones that moved nothing.
+    /// Of those, the last ones that moved nothing, save those that were let go of.
     pub idle_hops: u64,
+    /// Errors that planners met and survived, since the cursor was moved.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub failed_hops: u64,
     /// Why it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -123,6 +126,11 @@ pub struct SliceRow {
 }
 
 impl TypedRow for SliceRow {}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
 
 /// What came of trying to take a slice.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -186,6 +194,7 @@ impl SliceRow {
             walked: Walked::default(),
             hops: 0,
             idle_hops: 0,
+            failed_hops: 0,
             reason: None,
             reminder: None,
         }
@@ -220,32 +229,6 @@ impl SliceRow {
         self.next_seq - 1
     }
 
-    /// Takes the slice for one planner invocation.
-    pub fn claim(&self, claimant: &Claimant) -> Change<Self, SliceClaim> {
-        if self.state.is_walked() {
-            return Change::Keep(SliceClaim::Walked(self.state));
-        }
-        if self.lease.is_held_by(claimant) {
-            return Change::Keep(SliceClaim::Mine);
-        }
-        if !self.lease.is_free_for(claimant) {
-            return Change::Keep(SliceClaim::Leased(self.lease.until));
-        }
-        let mut row = self.clone();
-        row.hops += 1;
-        if self.idle_hops >= IDLE_HOPS_MAX {
-            row.state = SliceState::Stopped;
-            row.lease = Lease { fence: self.lease.fence + 1, ..Lease::default() };
-            row.reason = Some(format!("{IDLE_HOPS_MAX} planners in a row made no progress"));
-            return Change::Write(row, SliceClaim::GivenUp);
-        }
-        row.idle_hops += 1;
-        row.reminder = None;
-        row.state = SliceState::Walking;
-        row.lease = self.lease.taken_by(claimant);
-        Change::Write(row, SliceClaim::Mine)
-    }
-
     /// Moves cursor, counts and `next_seq`: the commit of the task rows written below it.
     pub fn commit(&self, hold: &Hold, progress: &Progress) -> Result<Change<Self, ()>, LeaseLost> {
         if progress.listed && self.state.is_walked() && self.next_seq == progress.next_seq {
@@ -264,7 +247,7 @@ impl SliceRow {
         row.next_seq = progress.next_seq;
         row.walked = progress.walked.clone();
         if moved {
-            row.idle_hops = 0;
+            (row.idle_hops, row.failed_hops) = (0, 0);
         }
         if progress.listed {
             row.state = SliceState::Listed;
@@ -306,29 +289,6 @@ impl SliceRow {
         row.upper_hint = None;
         row.children.push(child.clone());
         Ok(Change::Write(row, child))
-    }
-
-    /// Lets go of the slice, so that the next invocation goes on at the cursor, not before `due`.
-    pub fn hand_on(&self, hold: &Hold, due: Timestamp) -> Change<Self, ()> {
-        if self.lease.check(hold).is_err() {
-            return Change::Keep(());
-        }
-        let lease = self.lease.released_until(due);
-        Change::Write(Self { state: SliceState::Open, lease, ..self.clone() }, ())
-    }
-
-    /// Gives the slice up by name. Answers whether it is stopped: whoever lost it stops nothing.
-    pub fn stop(&self, hold: &Hold, reason: &str) -> Change<Self, bool> {
-        if self.lease.check(hold).is_err() {
-            return Change::Keep(self.state == SliceState::Stopped);
-        }
-        let row = Self {
-            state: SliceState::Stopped,
-            reason: Some(reason.to_owned()),
-            lease: self.lease.released(),
-            ..self.clone()
-        };
-        Change::Write(row, true)
     }
 
     /// Notes that messages up to `sent_seq` were sent.

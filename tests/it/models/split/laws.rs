@@ -58,6 +58,10 @@ pub(super) fn reached() -> Vec<Property<Pass>> {
         Property::sometimes("a late planner is refused", |_, world: &World| {
             world.state == PassState::Finished && world.refused
         }),
+        Property::sometimes(
+            "what a planner let go of another walks to its end",
+            |_, world: &World| world.state == PassState::Finished && world.let_go,
+        ),
         Property::sometimes("a child waits unborn", |_, world: &World| {
             let is_unborn = |branch: &Branch| matches!(branch, Branch::Unborn(_));
             world.nobody_works() && world.tree().iter().any(is_unborn)

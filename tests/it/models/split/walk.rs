@@ -28,6 +28,7 @@ impl Model for Pass {
             visible: [SliceId::root()].into(),
             planners: [Planner::idle(), Planner::idle()],
             refused: false,
+            let_go: false,
             inconsistent: false,
         }]
     }
@@ -65,6 +66,9 @@ impl Model for Pass {
                 actions.extend([Action::Crash(who), Action::LoseAnswer(who)]);
                 if planner.at == At::Walking {
                     actions.push(Action::HandOn(who));
+                }
+                if planner.hold.is_some() {
+                    actions.push(Action::LetGo(who));
                 }
             }
         }
@@ -132,6 +136,7 @@ impl Model for Pass {
                 }
             }
             Action::HandOn(who) => hand_on(&mut world, who)?,
+            Action::LetGo(who) => let_go(&mut world, who)?,
             Action::LeaseEnds(slice) => {
                 world.now = world.slices.get(&slice)?.lease.until;
                 if let Some(who) = world.holder(&slice) {
@@ -185,5 +190,24 @@ fn hand_on(world: &mut World, who: usize) -> Option<()> {
     }
     world.visible.insert(planner.slice.clone());
     planner.at = At::Acknowledging;
+    Some(())
+}
+
+/// The message goes back to the queue, whatever the slice says by now.
+fn let_go(world: &mut World, who: usize) -> Option<()> {
+    world.faults_left -= 1;
+    let planner = std::mem::replace(&mut world.planners[who], Planner::idle());
+    let hold = planner.hold.as_ref()?;
+    let row = world.slices.get(&planner.slice)?;
+    match row.let_go(hold, world.now) {
+        Change::Write(row, ()) => {
+            world.slices.insert(planner.slice.clone(), row);
+            world.let_go = true;
+        }
+        Change::Keep(()) => world.refused = true,
+    }
+    if planner.has_message {
+        world.visible.insert(planner.slice);
+    }
     Some(())
 }

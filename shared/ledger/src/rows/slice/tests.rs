@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::lease::Claimant;
 
 fn claimant(owner: &str, now: i64) -> Claimant {
     Claimant {
@@ -109,6 +110,45 @@ fn planners_that_make_no_progress_are_counted_and_the_slice_is_given_up_by_name(
 
     let (taken, hold) = take(&root(), "a", 0);
     assert_eq!(committed(&taken, &hold, &progress("k", 1, false)).idle_hops, 0);
+}
+
+#[test]
+fn a_planner_that_meets_an_error_counts_as_no_death_and_deaths_are_counted_on() {
+    let (mut row, mut failed) = (root(), 0);
+    for hop in 0..IDLE_HOPS_MAX {
+        for error in 0..3 {
+            let (taken, hold) = take(&row, &format!("p{hop}-{error}"), 0);
+            let Change::Write(open, ()) = taken.let_go(&hold, Timestamp(0)) else { panic!() };
+            assert_eq!(open.let_go(&hold, Timestamp(0)), Change::Keep(()), "an answer was lost");
+            failed += 1;
+            assert_eq!((open.idle_hops, open.failed_hops), (hop, failed));
+            assert_eq!(open.state, SliceState::Open);
+            row = open;
+        }
+        // Whoever died let go of nothing: its lease is over.
+        let dead = take(&row, &format!("d{hop}"), 0).0;
+        row = SliceRow { lease: dead.lease.released(), ..dead };
+    }
+    let Change::Write(stopped, SliceClaim::GivenUp) = row.claim(&claimant("q", 0)) else {
+        panic!("{IDLE_HOPS_MAX} have died")
+    };
+    assert_eq!(stopped.reason.as_deref(), Some("8 planners in a row made no progress"));
+}
+
+#[test]
+fn errors_without_end_give_a_slice_up_and_progress_forgets_them() {
+    let (taken, hold) = take(&SliceRow { failed_hops: FAILED_HOPS_MAX - 1, ..root() }, "a", 0);
+    let moved = committed(&taken, &hold, &progress("k", 1, false));
+    assert_eq!((moved.idle_hops, moved.failed_hops), (0, 0));
+    let Change::Write(open, ()) = moved.let_go(&hold, Timestamp(7)) else { panic!() };
+    assert_eq!((open.idle_hops, open.failed_hops), (0, 1), "after that progress");
+    assert_eq!(open.claim(&claimant("b", 6)), Change::Keep(SliceClaim::Leased(Timestamp(7))));
+
+    let Change::Write(open, ()) = taken.let_go(&hold, Timestamp(0)) else { panic!() };
+    let Change::Write(stopped, SliceClaim::GivenUp) = open.claim(&claimant("b", 0)) else {
+        panic!()
+    };
+    assert_eq!(stopped.reason.as_deref(), Some("300 planners in a row met an error"));
 }
 
 #[test]
