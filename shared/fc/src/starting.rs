@@ -62,6 +62,11 @@ impl Starter {
     async fn start_for(&self, ledger: &Ledger, pass: &PassRef) -> Result<u64, String> {
         let status = ledger.status(pass).await.map_err(|error| error.to_string())?;
         let job = Job::from_json(&status.row.definition).map_err(|error| error.to_string())?;
+        let is_closed = ledger.is_closed(&pass.job, &job.limits.calendar()).await;
+        if is_closed.map_err(|error| error.to_string())? {
+            // They would only put off what they receive. Whoever looks when the window opens starts them.
+            return Ok(0);
+        }
         let at_work = ledger.places_taken(&pass.job).await.map_err(|error| error.to_string())?;
         // Who was started a moment ago may have its place already: better one too few for a while.
         let count = wanted(&job.limits, &status)

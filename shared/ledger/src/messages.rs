@@ -71,6 +71,11 @@ struct Versioned {
 }
 
 impl Message {
+    /// Whether a planner works on it, so that it goes to the planners' queue.
+    pub fn is_for_planners(&self) -> bool {
+        matches!(self, Self::Slice(_) | Self::Upload(_))
+    }
+
     /// The text to send: under 1 KB for names of ordinary length.
     pub fn to_text(&self) -> String {
         let of = |kind, slice: &SliceRef, task, generation, range| MessageV1 {

@@ -19,10 +19,7 @@ impl Ledger {
         let (mut planners, mut copiers) = (Vec::new(), Vec::new());
         for message in messages {
             let outgoing = Outgoing { body: message.to_text(), delay };
-            match message {
-                Message::Slice(_) | Message::Upload(_) => planners.push(outgoing),
-                Message::Task(_) | Message::Range { .. } => copiers.push(outgoing),
-            }
+            if message.is_for_planners() { &mut planners } else { &mut copiers }.push(outgoing);
         }
         self.send_all(self.planner_queue.as_ref(), planners).await?;
         self.send_all(self.copier_queue.as_ref(), copiers).await

@@ -100,6 +100,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether a window lets nothing of a job be copied now. Only where it has such windows a row is read.
+    pub async fn is_closed(&self, job: &JobName, calendar: &Calendar) -> Result<bool> {
+        if calendar.windows.iter().all(|window| !window.closed) {
+            return Ok(false);
+        }
+        Ok(self.rates_in_force(job, calendar).await?.closed)
+    }
+
     /// What is in force of a job whose definition has this calendar.
     pub async fn rates_in_force(&self, job: &JobName, calendar: &Calendar) -> Result<InForce> {
         let defined = calendar.in_force(self.now());

@@ -23,6 +23,17 @@ pub struct Swept {
     pub tasks: u64,
 }
 
+/// What a sweep looks for.
+#[derive(Clone, Copy)]
+struct Broom {
+    /// Messages that a slice may have out.
+    window: u64,
+    /// How long a task must have waited before its message counts as lost.
+    idle: Duration,
+    /// Whether copiers are told again.
+    is_open: bool,
+}
+
 impl Ledger {
     /// Sends again what is due and has no worker. `idle` is how long a task must have waited since it
     /// was planned before its message counts as lost.
@@ -30,6 +41,23 @@ impl Ledger {
     /// The row of the work notes when: a message that only waits in a long queue is sent again ever less
     /// often, whatever the sweeps.
     pub async fn sweep(&self, pass: &PassRef, window: u64, idle: Duration) -> Result<Swept> {
+        self.sweep_with(pass, Broom { window, idle, is_open: true }).await
+    }
+
+    /// [`Ledger::sweep`] while nothing may be copied: planning goes on, and so does what only the ledger
+    /// needs. No copier is told again: each message it has comes back to it by itself, as long as the
+    /// window is closed, and one that is sent beside it would come back beside it. What was lost is found
+    /// by the first sweep after that, before which it could not be copied either.
+    pub async fn sweep_while_closed(
+        &self,
+        pass: &PassRef,
+        window: u64,
+        idle: Duration,
+    ) -> Result<Swept> {
+        self.sweep_with(pass, Broom { window, idle, is_open: false }).await
+    }
+
+    async fn sweep_with(&self, pass: &PassRef, broom: Broom) -> Result<Swept> {
         let mut swept = Swept::default();
         if self.pass(pass).await?.state.is_final() {
             return Ok(swept);
@@ -53,12 +81,12 @@ impl Ledger {
                 Branch::Live(row) => {
                     if !row.state.is_walked()
                         && self.is_free(&row.lease)
-                        && self.remind_slice(&slice, idle).await?
+                        && self.remind_slice(&slice, broom.idle).await?
                     {
                         due.push(Message::Slice(slice.clone()));
                         swept.slices += 1;
                     }
-                    let tasks = self.due_in_slice(&slice, &row, window, idle).await?;
+                    let tasks = self.due_in_slice(&slice, &row, broom).await?;
                     swept.tasks += tasks.len() as u64;
                     due.extend(tasks);
                 }
@@ -73,15 +101,16 @@ impl Ledger {
         &self,
         slice: &SliceRef,
         row: &SliceRow,
-        window: u64,
-        idle: Duration,
+        broom: Broom,
     ) -> Result<Vec<Message>> {
+        let Broom { window, idle, is_open } = broom;
         let sent_seq = row.sent_seq;
         let row = self.settle(slice, window).await?;
         let before = self.now().minus(idle);
         let mut due = Vec::new();
         for task in self.tasks(slice, row.settled_seq + 1, sent_seq).await? {
-            let messages = self.due_of_task(slice, &task, before).await?;
+            let mut messages = self.due_of_task(slice, &task, before).await?;
+            messages.retain(|message| is_open || message.is_for_planners());
             if !messages.is_empty() && self.remind_task(&slice.task(task.seq), idle).await? {
                 due.extend(messages);
             }

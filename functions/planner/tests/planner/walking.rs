@@ -7,11 +7,11 @@ use ossferry_core::key::Key;
 use ossferry_core::object::{ETag, Entry};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::time::Timestamp;
-use ossferry_ledger::Handled;
 use ossferry_ledger::ids::{PassId, SliceId};
 use ossferry_ledger::lists::{Action, Expected};
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{PassState, SliceState, TaskKind};
+use ossferry_ledger::{Handled, Swept};
 use ossferry_planner::Trigger;
 
 use crate::source::source_entry;
@@ -186,6 +186,26 @@ async fn a_planner_whose_slice_was_taken_over_stops_quietly() {
     assert!(slow.unwrap());
     assert_eq!(world.finish("p1", 1).await.state, PassState::Finished);
     world.assert_each_once("p1").await;
+}
+
+#[tokio::test]
+async fn while_a_window_is_closed_planning_is_swept_on_and_no_copier_is_told_again() {
+    let world = World::new(Plan { source: numbered("k", 300), ..Plan::default() });
+    world.begin("p1", None).await.unwrap();
+    let (pass, idle) = (world.pass("p1"), Duration::from_mins(10));
+    let closed = async || world.ledger.sweep_while_closed(&pass, 64, idle).await.unwrap();
+    assert_eq!(world.lose_messages().await, (1, 0), "the slice's");
+    assert_eq!(closed().await, Swept { slices: 1, tasks: 0 });
+    world.plan_all(1).await.unwrap();
+    assert_eq!(world.lose_messages().await, (0, 5), "of the five batches");
+    world.advance(Duration::from_hours(1));
+    assert_eq!(closed().await, Swept::default());
+    assert_eq!(world.lose_messages().await, (0, 0));
+
+    let opened = world.ledger.sweep(&pass, 64, idle).await.unwrap();
+    assert_eq!(opened, Swept { slices: 0, tasks: 5 });
+    assert_eq!(world.copy_all(|_| Outcome::Copied).await, 5);
+    assert_eq!(world.finish("p1", 1).await.state, PassState::Finished);
 }
 
 #[tokio::test]

@@ -227,6 +227,21 @@ impl World {
         }
     }
 
+    /// Loses what the queues hold: how many messages of the planners', and of the copiers'.
+    pub(crate) async fn lose_messages(&self) -> (usize, usize) {
+        let lose = async |queue: &dyn Queue| {
+            let mut lost = 0;
+            while let Some(delivery) =
+                queue.receive(1, Duration::from_hours(1), Duration::ZERO).await.unwrap().pop()
+            {
+                queue.ack(&delivery.receipt).await.unwrap();
+                lost += 1;
+            }
+            lost
+        };
+        (lose(self.planner_queue.as_ref()).await, lose(self.copier_queue.as_ref()).await)
+    }
+
     /// Planners and copiers until the pass has ended.
     pub(crate) async fn finish(&self, pass: &str, planners: usize) -> PassRow {
         for _ in 0..200 {

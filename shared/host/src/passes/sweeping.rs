@@ -74,35 +74,31 @@ impl<W: PassMaker> Passes<'_, W> {
             .map_err(|error| HandlerError { is_transient: false, message: error.to_string() })?;
         let window = u64::from(definition.limits.window_tasks);
         let closed = self.closed(job, &definition).await?;
-        if closed == Some(Closed::Now) {
-            // Every message comes again by itself; one that is sent beside it would, too.
-            tracing::info!(job = %job, pass = %pass.pass, "closed: nothing is sent again");
-            self.workshop.metrics().add(job, Metric::StandsStill, 0.0);
-            return Ok(None);
-        }
-        let swept = ledger.sweep(&pass, window, MESSAGE_IDLE).await.map_err(ledger_error)?;
+        let swept = if closed == Some(Closed::Now) {
+            ledger.sweep_while_closed(&pass, window, MESSAGE_IDLE).await
+        } else {
+            ledger.sweep(&pass, window, MESSAGE_IDLE).await
+        };
+        let swept = swept.map_err(ledger_error)?;
         let still = ledger.still_since(&pass).await.map_err(ledger_error)?;
         let stands_still = closed.is_none() && ledger.now().since(still) >= STANDS_STILL;
-        tracing::info!(job = %job, pass = %pass.pass, ?swept, stands_still, "swept");
+        tracing::info!(job = %job, pass = %pass.pass, ?swept, ?closed, stands_still, "swept");
         let value = if stands_still { 1.0 } else { 0.0 };
         self.workshop.metrics().add(job, Metric::StandsStill, value);
         let PassRef { job, pass } = pass;
         Ok(Some(SweptPass { job, pass, slices: swept.slices, tasks: swept.tasks }))
     }
 
-    /// Whether a window closes the job. Only where it has such windows a row is read.
+    /// Whether a window closes the job.
     async fn closed(
         &self,
         job: &JobName,
         definition: &Job,
     ) -> Result<Option<Closed>, HandlerError> {
         let (ledger, calendar) = (self.ledger(), definition.limits.calendar());
-        if calendar.windows.iter().all(|window| !window.closed) {
-            return Ok(None);
-        }
-        let in_force = ledger.rates_in_force(job, &calendar).await.map_err(ledger_error)?;
-        let before = calendar.in_force(ledger.now().minus(STANDS_STILL));
-        Ok(match (in_force.closed, before.closed) {
+        let is_closed = ledger.is_closed(job, &calendar).await.map_err(ledger_error)?;
+        let was_closed = calendar.in_force(ledger.now().minus(STANDS_STILL)).closed;
+        Ok(match (is_closed, was_closed) {
             (true, _) => Some(Closed::Now),
             (false, true) => Some(Closed::Lately),
             (false, false) => None,
