@@ -15,6 +15,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 
 /// Pages of so many keys.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +141,11 @@ impl Target for SmallTargetPages {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         let inner = self.inner.metered(meter);
+        Arc::new(Self { inner, profile: self.profile, pages: self.pages })
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        let inner = self.inner.until(limit);
         Arc::new(Self { inner, profile: self.profile, pages: self.pages })
     }
 

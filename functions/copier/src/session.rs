@@ -111,7 +111,7 @@ impl Session {
         let claimant = parts.ledger.claimant_of(invocation);
         let left = invocation.deadline.since(claimant.now);
         let now = tokio::time::Instant::now();
-        let (target, clock) = (Arc::clone(&parts.target), parts.ledger.clock());
+        let (target, clock) = (parts.target.as_ref(), parts.ledger.clock());
         let target = TimelyTarget::new(target, clock, invocation.deadline);
         let before_end = |margin: Duration| now + left.saturating_sub(margin);
         Self {

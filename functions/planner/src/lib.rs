@@ -85,7 +85,7 @@ impl Planner {
     /// The same planner for one invocation: once its time is up it changes nothing at the target, and
     /// nothing in the ledger once its leases have ended.
     fn within(&self, invocation: &Invocation) -> Self {
-        let (target, clock) = (Arc::clone(&self.target), self.ledger.clock());
+        let (target, clock) = (self.target.as_ref(), self.ledger.clock());
         Self {
             ledger: self.ledger.within(invocation),
             source: Arc::clone(&self.source),

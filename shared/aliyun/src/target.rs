@@ -12,6 +12,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 
 use crate::oss::{OssClient, PAGE_KEYS_MAX};
 
@@ -55,6 +56,10 @@ impl Target for OssTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { client: self.client.metered(meter), ..self.clone() })
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        Arc::new(Self { client: self.client.until(limit), ..self.clone() })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

@@ -18,25 +18,21 @@ use crate::ports::{
 use crate::proof::Verified;
 use crate::time::{Clock, Timestamp};
 
-/// A target that refuses every change from a deadline on, with [`ErrorKind::Deadline`]; a body that is
-/// on its way then ends in that error, so that nothing is published.
-///
-/// A timer alone does not do: a process that was suspended, and goes on when its leases have ended, may
-/// make its next request before its timers fire.
+/// A moment from which on nothing is sent to the target any more.
 #[derive(Clone)]
-pub struct TimelyTarget {
-    inner: Arc<dyn Target>,
-    limit: Limit,
-}
-
-#[derive(Clone)]
-struct Limit {
+pub struct TimeLimit {
     clock: Clock,
     deadline: Timestamp,
 }
 
-impl Limit {
-    fn check(&self, call: &str) -> Result<(), PortError> {
+impl TimeLimit {
+    /// The deadline by this clock.
+    pub fn new(clock: Clock, deadline: Timestamp) -> Self {
+        Self { clock, deadline }
+    }
+
+    /// Refuses what is to be sent too late.
+    pub fn check(&self, call: &str) -> Result<(), PortError> {
         if (self.clock)() < self.deadline {
             return Ok(());
         }
@@ -44,10 +40,23 @@ impl Limit {
     }
 }
 
+/// A target that refuses every change from a deadline on, with [`ErrorKind::Deadline`]; a body that is
+/// on its way then ends in that error, so that nothing is published.
+///
+/// A timer alone does not do: a process that was suspended, and goes on when its leases have ended, may
+/// make its next request before its timers fire. Nor does one look before a call: the target below may
+/// let it wait, and looks again ([`Target::until`]).
+#[derive(Clone)]
+pub struct TimelyTarget {
+    inner: Arc<dyn Target>,
+    limit: TimeLimit,
+}
+
 impl TimelyTarget {
     /// Over this target, until the deadline by this clock.
-    pub fn new(inner: Arc<dyn Target>, clock: Clock, deadline: Timestamp) -> Self {
-        Self { inner, limit: Limit { clock, deadline } }
+    pub fn new(inner: &dyn Target, clock: Clock, deadline: Timestamp) -> Self {
+        let limit = TimeLimit::new(clock, deadline);
+        Self { inner: inner.until(limit.clone()), limit }
     }
 
     fn timely(&self, body: ObjectBody) -> ObjectBody {
@@ -57,7 +66,7 @@ impl TimelyTarget {
 
 struct TimelyBody {
     body: ObjectBody,
-    limit: Limit,
+    limit: TimeLimit,
 }
 
 impl Stream for TimelyBody {
@@ -84,6 +93,11 @@ impl Target for TimelyTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { inner: self.inner.metered(meter), limit: self.limit.clone() })
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        // Below the earlier of the two may be forgotten: it is looked at here.
+        Arc::new(Self { inner: self.inner.until(limit), limit: self.limit.clone() })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

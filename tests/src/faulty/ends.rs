@@ -13,6 +13,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 
 use super::Fates;
 
@@ -104,6 +105,10 @@ impl Target for FaultyTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { inner: self.inner.metered(meter), fates: self.fates.clone() })
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        Arc::new(Self { inner: self.inner.until(limit), fates: self.fates.clone() })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

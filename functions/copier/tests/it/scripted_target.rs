@@ -20,6 +20,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::{Clock, Timestamp};
+use ossferry_core::timely::TimeLimit;
 
 use crate::scripted_source::refused;
 
@@ -240,6 +241,11 @@ impl Target for ScriptedTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { meter, ..self.clone() })
+    }
+
+    fn until(&self, _limit: TimeLimit) -> Arc<dyn Target> {
+        // Nothing waits here.
+        Arc::new(self.clone())
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

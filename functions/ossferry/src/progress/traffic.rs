@@ -14,6 +14,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 
 /// Objects and bytes that the target has taken. For show only: what is proved stands in the ledger.
 #[derive(Debug, Default)]
@@ -57,6 +58,10 @@ impl Target for WatchedTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         watched(self.target.metered(meter), Arc::clone(&self.traffic))
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        watched(self.target.until(limit), Arc::clone(&self.traffic))
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

@@ -15,6 +15,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 use tokio::sync::Notify;
 
 use crate::crash::Crash;
@@ -74,6 +75,11 @@ impl Target for ScriptedTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { meter, ..self.clone() })
+    }
+
+    fn until(&self, _limit: TimeLimit) -> Arc<dyn Target> {
+        // Nothing waits here.
+        Arc::new(self.clone())
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

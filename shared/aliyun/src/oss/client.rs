@@ -10,6 +10,7 @@ use ossferry_core::job::Addressing;
 use ossferry_core::key::Key;
 use ossferry_core::meter::Meter;
 use ossferry_core::time::Clock;
+use ossferry_core::timely::TimeLimit;
 use ossferry_http::percent::{Slash, push_encoded};
 use ossferry_http::{
     Credentials, CredentialsProvider, Endpoint, Identity, Lane, LaneBody, LaneRequest,
@@ -43,11 +44,12 @@ pub struct OssOptions {
     pub retry: RetryPolicy,
 }
 
-/// Requests to one bucket. Clones share everything but the meter.
+/// Requests to one bucket. Clones share everything but the meter and the limit.
 #[derive(Clone)]
 pub struct OssClient {
     shared: Arc<Shared>,
     meter: Arc<Meter>,
+    limit: Option<TimeLimit>,
 }
 
 struct Shared {
@@ -103,13 +105,19 @@ impl OssClient {
         let clock = CorrectedClock::new(Arc::clone(&options.clock));
         let keys = SigningKeys::default();
         let shared = Shared { options, endpoint, path_start, keys, clock };
-        Ok(Self { shared: Arc::new(shared), meter: Arc::default() })
+        Ok(Self { shared: Arc::new(shared), meter: Arc::default(), limit: None })
     }
 
     /// The same client, counting on another meter.
     #[must_use]
     pub fn metered(&self, meter: Arc<Meter>) -> Self {
-        Self { shared: Arc::clone(&self.shared), meter }
+        Self { meter, ..self.clone() }
+    }
+
+    /// The same client, which sends no change from the limit on.
+    #[must_use]
+    pub fn until(&self, limit: TimeLimit) -> Self {
+        Self { limit: Some(limit), ..self.clone() }
     }
 
     /// The bucket's name.
@@ -141,6 +149,10 @@ impl OssClient {
         if let Some(identity) = &identity {
             self.sign(&call, &mut headers, &identity.credentials)
                 .map_err(|_| no_header_text(operation))?;
+        }
+        if let Some(limit) = self.limit.as_ref().filter(|_| changes(&call.method)) {
+            // After the last wait: whoever had to wait for its turn may have lost its lease meanwhile.
+            limit.check(operation)?;
         }
         let request = LaneRequest {
             operation,
@@ -214,6 +226,11 @@ impl OssClient {
         }
         target
     }
+}
+
+/// Whether a request with this method may change what stands in the bucket.
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// 3 to 63 of `a-z0-9-`, no hyphen at either end (OSS manual, "Bucket naming").

@@ -1,17 +1,21 @@
 //! Uploads in parts.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use ossferry_aliyun::OssTarget;
-use ossferry_core::error::Conclusion;
+use ossferry_core::error::{Conclusion, ErrorKind};
 use ossferry_core::key::Key;
 use ossferry_core::object::{Digests, ETag};
 use ossferry_core::ports::{PutOptions, Target, UploadedPart};
 use ossferry_core::proof::{Held, Streamed, check};
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
+use tokio::time::Instant;
 
 use crate::scripted::{Received, Reply, Scripted};
-use crate::{ETAG, body, client, ok, refusal};
+use crate::{ETAG, NOW, body, client, ok, refusal};
 
 #[tokio::test]
 async fn an_upload_goes_through_all_its_steps() {
@@ -28,7 +32,8 @@ async fn an_upload_goes_through_all_its_steps() {
         refusal("404 Not Found", "NoSuchUpload"),
     ])
     .await;
-    let target = OssTarget::new(client(&server), true);
+    let limit = TimeLimit::new(Arc::new(|| NOW), NOW.plus(Duration::from_secs(1)));
+    let target = OssTarget::new(client(&server), true).until(limit);
     let key = Key::from("a b");
     let options = PutOptions::default();
     let id = target.initiate_upload(&key, &options).await.unwrap();
@@ -111,4 +116,37 @@ async fn only_uploads_of_exactly_the_key_are_listed() {
     assert_eq!(uploads[0].initiated, Timestamp::from_rfc3339("2026-01-02T03:04:05Z").unwrap());
     assert_eq!(server.received().len(), 2, "pages of other keys are not asked for");
     assert!(server.received()[1].target().ends_with("&key-marker=a%2Bb&upload-id-marker=2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_tokens_of_a_rate_until_its_lease_is_over_is_not_sent() {
+    let server = Scripted::start([]).await;
+    let client = client(&server);
+    let pace = client.pace().clone();
+    let (began, lease) = (Instant::now(), Duration::from_secs(60));
+    let clock = Arc::new(move || NOW.plus(began.elapsed()));
+    let target = OssTarget::new(client, true).until(TimeLimit::new(clock, NOW.plus(lease)));
+    let (key, options) = (Key::from("a b"), PutOptions::default());
+    let parts = [UploadedPart { part_number: 1, etag: ETag::new("A") }];
+    let streamed = Streamed { bytes: 6, crc64_ecma: 6, crc64_nvme: None };
+    let held = Held { bytes: 6, digests: Digests::default() };
+    let proof = check(6, &Digests::default(), &streamed, &held).unwrap();
+
+    // One request in a hundred seconds: whoever asks in time has its turn too late.
+    pace.set_rates(None, Some(10));
+    let completed = target.complete_upload(&key, "0004B9", &parts, &options, &proof).await;
+    let late = completed.unwrap_err();
+    assert!(began.elapsed() > lease, "it had to wait");
+    assert_eq!((late.kind, late.conclusion), (ErrorKind::Deadline, Conclusion::NotDone));
+
+    pace.set_rates(None, None);
+    for refused in [
+        target.initiate_upload(&key, &options).await.unwrap_err(),
+        target.upload_part(&key, "0004B9", 1, 5, body("hello")).await.unwrap_err(),
+        target.put(&key, &options, 5, body("hello")).await.unwrap_err(),
+        target.abort_upload(&key, "0004B9").await.unwrap_err(),
+    ] {
+        assert_eq!(refused.kind, ErrorKind::Deadline, "{refused}");
+    }
+    assert!(server.received().is_empty());
 }

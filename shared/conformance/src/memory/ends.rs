@@ -16,6 +16,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 
 use super::bucket::{MemoryBucket, Object, Upload, collect, refused};
 use crate::objects::md5;
@@ -99,6 +100,11 @@ impl Target for MemoryBucket {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(self.counting_on(meter))
+    }
+
+    fn until(&self, _limit: TimeLimit) -> Arc<dyn Target> {
+        // Nothing waits here.
+        Arc::new(self.clone())
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {

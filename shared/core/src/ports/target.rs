@@ -10,6 +10,7 @@ use crate::object::{ETag, ObjectHeaders, ObjectInfo};
 use crate::ports::{ListRequest, ObjectBody, Page};
 use crate::proof::Verified;
 use crate::time::Timestamp;
+use crate::timely::TimeLimit;
 
 /// What is known of the target bucket.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +100,10 @@ pub trait Target: Send + Sync {
 
     /// The same target, counting its requests on `meter`.
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target>;
+
+    /// The same target, which sends no change from the limit on: where it waits, for a place or for a
+    /// rate, it looks again after that and right before the request.
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target>;
 
     /// The target's own clock (an answer's `Date`).
     async fn now(&self) -> Result<Timestamp, PortError>;

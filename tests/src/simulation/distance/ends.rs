@@ -16,6 +16,7 @@ use ossferry_core::ports::{
 };
 use ossferry_core::proof::Verified;
 use ossferry_core::time::Timestamp;
+use ossferry_core::timely::TimeLimit;
 use tokio::time::sleep;
 
 use super::Distance;
@@ -117,6 +118,10 @@ impl Target for DistantTarget {
 
     fn metered(&self, meter: Arc<Meter>) -> Arc<dyn Target> {
         Arc::new(Self { inner: self.inner.metered(meter), distance: self.distance.clone() })
+    }
+
+    fn until(&self, limit: TimeLimit) -> Arc<dyn Target> {
+        Arc::new(Self { inner: self.inner.until(limit), distance: self.distance.clone() })
     }
 
     async fn now(&self) -> Result<Timestamp, PortError> {
