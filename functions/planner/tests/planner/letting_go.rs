@@ -27,7 +27,7 @@ async fn a_listing_that_is_throttled_for_hours_does_not_give_its_slice_up() {
 async fn planners_that_only_run_out_of_time_give_a_slice_up() {
     let mut world = World::new(Plan { source: numbered("k", 1_000), ..Plan::default() });
     world.invocation = Duration::from_millis(40);
-    world.source.script.lock().unwrap().page_delay = Duration::from_secs(60);
+    world.source.script.lock().unwrap().page_delay = Duration::from_mins(1);
     world.begin("p1", None).await.unwrap();
     let row = world.finish("p1", 1).await;
     let reason = row.reason.unwrap_or_default();

@@ -123,7 +123,7 @@ async fn what_waits_for_the_tokens_of_a_rate_until_its_lease_is_over_is_not_sent
     let server = Scripted::start([]).await;
     let client = client(&server);
     let pace = client.pace().clone();
-    let (began, lease) = (Instant::now(), Duration::from_secs(60));
+    let (began, lease) = (Instant::now(), Duration::from_mins(1));
     let clock = Arc::new(move || NOW.plus(began.elapsed()));
     let target = OssTarget::new(client, true).until(TimeLimit::new(clock, NOW.plus(lease)));
     let (key, options) = (Key::from("a b"), PutOptions::default());
