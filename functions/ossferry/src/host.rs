@@ -270,7 +270,8 @@ impl Host<'_> {
     }
 
     async fn sweep(&self) -> Result<(), CommandError> {
-        let swept = self.kept.ledger.sweep(&self.pass, self.window, MESSAGE_IDLE).await;
+        // Boxed: it holds a tree of slices, and what waits for it would be as large.
+        let swept = Box::pin(self.kept.ledger.sweep(&self.pass, self.window, MESSAGE_IDLE)).await;
         match swept {
             Ok(swept) => {
                 tracing::debug!(?swept, "sweep");
