@@ -128,12 +128,18 @@ struct World {
     visible: u8,
     message_lost: bool,
     workers: [Worker; OWNERS.len()],
-    /// A worker that had lost its lease was told so.
-    refused: bool,
+    seen: Seen,
     /// A sum would not have fitted the task.
     miscounted: bool,
     /// Workers that crashed, or slept through the end of their lease.
     died: u8,
+}
+
+/// What has happened on the way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+struct Seen {
+    /// A worker that had lost its lease was told so.
+    refused: bool,
     /// A worker let go of what it held.
     let_go: bool,
 }
@@ -218,7 +224,7 @@ impl World {
     /// Its work is another's, or over.
     fn give_way(&mut self, who: usize, lost: LeaseLost) {
         debug_assert!(lost.fence > 0);
-        self.refused = true;
+        self.seen.refused = true;
         self.workers[who].at = At::Acknowledging;
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn reached(kinds: Faults) -> Vec<Property<Batch>> {
             world.has_ended() && world.task.result_fences.len() == OBJECTS
         }),
         Property::sometimes("what one let go of another ends", |_, world: &World| {
-            world.has_ended() && world.let_go
+            world.has_ended() && world.seen.let_go
         }),
         Property::sometimes("the changed object is copied", |_, world: &World| {
             world.has_ended() && world.target[0] == 2
@@ -69,7 +69,7 @@ pub(super) fn reached(kinds: Faults) -> Vec<Property<Batch>> {
     ];
     if kinds == Faults::All {
         reached.push(Property::sometimes("a late worker is refused", |_, world: &World| {
-            world.refused && world.has_ended()
+            world.seen.refused && world.has_ended()
         }));
     }
     reached

@@ -146,10 +146,10 @@ impl Batch {
                 let state =
                     if self.is(Weakening::LetGoAsIfDead) { TaskState::Copying } else { row.state };
                 world.task = TaskRow { state, ..row };
-                world.let_go = true;
+                world.seen.let_go = true;
             }
             Ok(Change::Keep(())) => {}
-            Err(_) => world.refused = true,
+            Err(_) => world.seen.refused = true,
         }
     }
 

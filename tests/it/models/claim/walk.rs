@@ -6,7 +6,7 @@ use ossferry_core::time::Timestamp;
 use stateright::{Model, Property};
 
 use super::laws::{laws, reached};
-use super::{Action, At, Batch, Faults, OBJECTS, OWNERS, Weakening, Worker, World, plan};
+use super::{Action, At, Batch, Faults, OBJECTS, OWNERS, Seen, Weakening, Worker, World, plan};
 
 impl Model for Batch {
     type State = World;
@@ -24,10 +24,9 @@ impl Model for Batch {
             message_lost: false,
             workers: [Worker::idle(), Worker::idle()],
             in_flight: None,
-            refused: false,
+            seen: Seen::default(),
             miscounted: false,
             died: 0,
-            let_go: false,
         }]
     }
 
