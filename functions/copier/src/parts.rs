@@ -72,7 +72,10 @@ pub(crate) async fn copy_range(
         }
         RangeClaim::Poison(upload) => end_poisoned(copier, session, task, &upload).await,
         RangeClaim::Done(upload) => finish_upload(copier, session, task, *upload).await,
-        RangeClaim::Mine(claimed) => Box::pin(move_range(copier, session, &claimed)).await,
+        RangeClaim::Mine(claimed) => match Box::pin(move_range(copier, session, &claimed)).await {
+            Err(error) => Err(session.ledger.let_go_of_range(&claimed, error).await),
+            handled => handled,
+        },
     }
 }
 

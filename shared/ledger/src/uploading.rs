@@ -16,7 +16,7 @@ use crate::ids::{
     TaskRef, range_row, range_sort, result_row, task_partition, task_row, upload_row,
 };
 use crate::lease::{Change, Claimant, Hold, LeaseLost, Taken};
-use crate::ledger::{Ledger, Result};
+use crate::ledger::{Ledger, LedgerError, Result};
 use crate::lists::{ObjectResult, encode_results};
 use crate::messages::Message;
 use crate::observing::Recorded;
@@ -229,6 +229,26 @@ impl Ledger {
                 RangeClaim::Mine(Box::new(ClaimedRange { task, upload, range, hold, pass }))
             }
         })
+    }
+
+    /// Lets go of a range whose holder met this error, so that the next claim takes nobody for dead. A part
+    /// that is on its way holds the same bytes as anybody's. Where it is not written, the lease ends by
+    /// itself.
+    pub async fn let_go_of_range<E: std::fmt::Display>(
+        &self,
+        claimed: &ClaimedRange,
+        error: E,
+    ) -> E {
+        let ClaimedRange { task, upload, range, hold, .. } = claimed;
+        let id = range_row(task, upload.generation, range.number);
+        match self.change(&id, |row: &RangeRow| row.let_go(hold)).await {
+            Ok(_) => tracing::warn!(%task, range = range.number, %error, "copy range: let go of"),
+            Err(LedgerError::LeaseLost(_)) => {}
+            Err(refusal) => {
+                tracing::warn!(%task, range = range.number, %error, %refusal, "copy range: not let go of");
+            }
+        }
+        error
     }
 
     /// Records the parts written; a range that is not done is handed back with a new message.

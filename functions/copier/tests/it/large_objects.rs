@@ -7,8 +7,9 @@ use ossferry_core::crc::{crc64_ecma, crc64_nvme};
 use ossferry_core::error::ErrorKind;
 use ossferry_core::object::Digests;
 use ossferry_core::outcome::Outcome;
+use ossferry_core::ports::{Condition, Row, Table as _, Value, Written};
 use ossferry_core::proof::Grade;
-use ossferry_ledger::ids::TaskRef;
+use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lists::ObjectResult;
 use ossferry_ledger::messages::Message;
 use ossferry_ledger::rows::{AbortReason, PassState, RangeState, TaskState, UploadState};
@@ -162,6 +163,34 @@ async fn an_object_at_whose_range_workers_die_is_failed_by_name_and_its_upload_a
     assert_eq!(result.outcome, Some(Outcome::Failed));
     assert!(result.reason.unwrap().contains("workers died"));
     assert!(bench.target.open_uploads() == 0 && bench.target.object("to/large").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copier_that_cannot_read_what_a_newer_one_wrote_lets_go_of_the_range() {
+    let bench = Bench::new().await;
+    let task = bench.plan_upload(planned("large", &large(&bench))).await;
+    bench.open(&task).await;
+    let (_, message) = bench.copiers.take_first().unwrap();
+    let id = task_row(&task);
+    let row = bench.table.get(&id.partition, &id.sort).await.unwrap().unwrap();
+    let mut newer = row.clone();
+    newer.attributes.insert("version".to_owned(), Value::Integer(99));
+    newer.revision += 1;
+    let stands = Condition::Revision(row.revision);
+    assert!(matches!(bench.table.put(&newer, stands).await, Ok(Written::Done(_))));
+    for _ in 0..10 {
+        let refused = bench.try_handle(&message).await.unwrap_err();
+        assert!(refused.to_string().contains("99"), "{refused}");
+        let upload = bench.ledger.upload(&task, 1).await.unwrap();
+        let range = &bench.ledger.ranges(&task, &upload).await.unwrap()[0];
+        assert_eq!((range.state, range.attempts), (RangeState::Planned, 0));
+    }
+    let restored = Row { revision: newer.revision + 1, ..row };
+    let stands = Condition::Revision(newer.revision);
+    assert!(matches!(bench.table.put(&restored, stands).await, Ok(Written::Done(_))));
+    bench.handle(&message).await;
+    bench.drain().await;
+    assert_eq!(outcome_of(&bench, &task).await.outcome, Some(Outcome::Copied));
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ pub struct RangeRow {
     /// Who works on it.
     #[serde(with = "json_text")]
     pub lease: Lease,
-    /// Claims since it was planned or handed back.
+    /// Claims since it was planned or handed back, save those that were let go of.
     pub attempts: u64,
     /// Parts written so far, ascending.
     #[serde(with = "json_text")]
@@ -102,6 +102,19 @@ impl RangeRow {
             ..self.clone()
         };
         Change::Write(row, Taken::Mine)
+    }
+
+    /// Lets go of a range that its holder could not work on, though it lives: it is as it was before, and
+    /// the claim counts as nobody's death.
+    pub fn let_go(&self, hold: &Hold) -> Result<Change<Self, ()>, LeaseLost> {
+        self.lease.check(hold)?;
+        let row = Self {
+            state: RangeState::Planned,
+            attempts: self.attempts.saturating_sub(1),
+            lease: self.lease.released(),
+            ..self.clone()
+        };
+        Ok(Change::Write(row, ()))
     }
 
     /// Records the parts written and lets go: done when all are there, else planned again, for nobody
@@ -172,6 +185,10 @@ mod tests {
         let Change::Write(row, Taken::Mine) = back.claim(&claimant("b")) else { panic!() };
         assert!(row.record(&hold, &[part(1), part(2)], &none, now).is_err(), "the first lost it");
         let next = row.lease.hold().unwrap();
+        assert!(row.let_go(&hold).is_err(), "nor is it the first's to let go of");
+        let Ok(Change::Write(free, ())) = row.let_go(&next) else { panic!() };
+        assert_eq!((free.state, free.attempts, &free.results), (back.state, 0, &back.results));
+        assert!(free.lease.is_free_for(&claimant("c")), "a late part holds the same bytes");
         let Ok(Change::Write(done, RangeState::Done)) =
             row.record(&next, &[part(1), part(2)], &none, now)
         else {
