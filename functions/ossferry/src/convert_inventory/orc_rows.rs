@@ -67,9 +67,13 @@ pub(super) fn read_rows(
     Ok(())
 }
 
-/// The reader makes room for as many texts as a dictionary is said to have. None has more than rows refer to.
+/// Texts of a dictionary. Writers pack fewer rows than that into a stripe.
+const DICTIONARY_MAX: usize = 1 << 26;
+
+/// The reader makes room for as many texts as a dictionary is said to have. None has more than rows refer to,
+/// of which the file itself says how many there are.
 fn check_dictionaries(stripe: &Stripe) -> Result<(), &'static str> {
-    let rows = stripe.number_of_rows();
+    let rows = stripe.number_of_rows().min(DICTIONARY_MAX);
     let is_larger = stripe.columns().iter().any(|column| column.dictionary_size() > rows);
     if is_larger { Err("a dictionary is larger than its stripe") } else { Ok(()) }
 }

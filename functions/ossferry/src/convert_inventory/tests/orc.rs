@@ -49,6 +49,7 @@ fn written(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
 #[test]
 fn every_row_of_orc_is_the_row_that_parquet_has() {
     let parquet = rows(Format::Parquet, sample("rows.parquet")).unwrap();
+    assert_eq!(parquet.len(), 1_200);
     for (name, objects) in [
         ("zlib.orc", 1_200),
         ("instants.zstd.orc", 48),
