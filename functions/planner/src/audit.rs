@@ -52,9 +52,11 @@ impl Judge {
     /// A key that only the target lists, spelled as the source's. The target's date is not compared with
     /// a date of the job's filter, which is by the source's clock.
     pub(crate) fn audit_extra(&self, key: Key, target: Entry) -> Sighting {
-        let entry = Entry { key, last_modified: None, etag: None, ..target };
-        let ruling = if self.plan.filter.admits(&entry) {
-            let expected = expected(target.etag.or_else(|| Some(ETag::new(""))));
+        let mut entry = Entry { key, last_modified: None, ..target };
+        let is_admitted = self.plan.filter.admits(&entry);
+        let etag = entry.etag.take();
+        let ruling = if is_admitted {
+            let expected = expected(etag.or_else(|| Some(ETag::new(""))));
             Ruling::Plan { expected, action: Action::Audit(Audited::Extra) }
         } else {
             Ruling::Pass(Passed::Filtered)

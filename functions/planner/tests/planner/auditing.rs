@@ -27,6 +27,18 @@ fn plain(key: &str, size: u64) -> Entry {
 }
 
 #[tokio::test]
+async fn what_only_the_target_holds_is_filtered_by_its_size() {
+    let target = vec![plain("folder/", 0), plain("large", 2), plain("small", 1)];
+    let mut world = World::new(Plan { target, ..Plan::default() });
+    world.job.filter.size_min = Some(2);
+    world.job.policy.overwrite = None;
+    assert!(matches!(world.begin("a1", AUDIT).await, Ok(Begun::Running(_))));
+    world.plan_all(1).await.unwrap();
+    let planned = world.planned("a1").await;
+    assert_eq!(planned.keys().collect::<Vec<_>>(), [&Key::from("large")]);
+}
+
+#[tokio::test]
 async fn what_the_listings_show_equal_is_counted_and_the_rest_is_for_copiers_to_ask_about() {
     let source = vec![
         source_entry("/slash", 1),

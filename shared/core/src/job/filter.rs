@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::{FilterSpec, Job};
+use super::{FilterSpec, Job, SourceSpec};
 use crate::object::Entry;
 
 /// A pattern that is no glob.
@@ -21,18 +21,19 @@ pub struct BadGlob {
 #[derive(Clone, Debug)]
 pub struct Filter {
     spec: FilterSpec,
+    /// Whether the source may list keys of which it knows nothing else.
+    lists_unknown: bool,
     include: Vec<GlobMatcher>,
     exclude: Vec<GlobMatcher>,
 }
 
 impl Filter {
-    /// Makes the globs ready.
-    pub fn new(spec: &FilterSpec) -> Result<Self, BadGlob> {
+    fn new(spec: &FilterSpec, lists_unknown: bool) -> Result<Self, BadGlob> {
         let compiled =
             |globs: &[String]| globs.iter().map(|glob| compile(glob)).collect::<Result<_, _>>();
         let include = compiled(&spec.include)?;
         let exclude = compiled(&spec.exclude)?;
-        Ok(Self { spec: spec.clone(), include, exclude })
+        Ok(Self { spec: spec.clone(), lists_unknown, include, exclude })
     }
 
     /// Whether a pattern is a glob.
@@ -41,13 +42,13 @@ impl Filter {
     }
 
     /// Whether an entry of the source belongs. A condition on a date does not hold back an entry
-    /// without one, and none on a size an entry of which only the key is known: whoever moves it says what
-    /// became of it.
+    /// without one, and in a list of keys or URLs none on a size an entry of which only the key is known:
+    /// whoever moves it says what became of it.
     pub fn admits(&self, entry: &Entry) -> bool {
         let spec = &self.spec;
         let is_small = spec.size_min.is_some_and(|least| entry.size < least);
-        if (is_small && !entry.is_unknown()) || spec.size_max.is_some_and(|most| entry.size > most)
-        {
+        let is_unknown = self.lists_unknown && entry.is_unknown();
+        if (is_small && !is_unknown) || spec.size_max.is_some_and(|most| entry.size > most) {
             return false;
         }
         if let Some(time) = entry.last_modified
@@ -69,7 +70,8 @@ impl Job {
     /// The job's filter, ready to be asked. Fails only for a job that was not made by
     /// [`Job::parse`].
     pub fn compiled_filter(&self) -> Result<Filter, BadGlob> {
-        Filter::new(&self.filter)
+        let is_of_urls = matches!(self.source, SourceSpec::UrlList(_));
+        Filter::new(&self.filter, is_of_urls || self.source.keys().is_some())
     }
 }
 

@@ -318,7 +318,11 @@ fn filters_admit_what_they_say() {
         [1, 2, 3, 4].map(|size| sized.admits(&entry("k", size, 0))),
         [false, true, true, false]
     );
-    assert!(sized.admits(&Entry::unknown("k".into())), "nobody knows that it is small");
+    assert!(!sized.admits(&Entry::unknown("k".into())), "a listing tells sizes");
+    let keys = S3.replacen("bucket = \"photos\"", "bucket = \"photos\"\nkeys = \"left.csv\"", 1);
+    let keys = parsed(&format!("{keys}[filter]\nsize_min = 2\n")).compiled_filter().unwrap();
+    assert!(keys.admits(&Entry::unknown("k".into())), "nobody knows that it is small");
+    assert!(!keys.admits(&entry("k", 1, 0)) && keys.admits(&entry("k", 2, 0)));
     let dated =
         filter("modified_since = 1970-01-01T00:00:01Z\nmodified_until = \"1970-01-01T00:00:02Z\"");
     let times = [999, 1_000, 1_999, 2_000, -1];
