@@ -30,6 +30,9 @@ pub const SMQ_REQUESTS: &str = "smq-requests";
 /// Calls of functions of Function Compute.
 pub const FC_CALLS: &str = "fc-calls";
 
+/// Those of them that went to a function that is not told its size: their time is not counted.
+pub const FC_UNSIZED_CALLS: &str = "fc-unsized-calls";
+
 /// Milliseconds that such functions were at work, by thousandths of a processor: of half a one, a second is
 /// 500,000.
 pub const FC_MILLIVCPU_MILLISECONDS: &str = "fc-millivcpu-milliseconds";

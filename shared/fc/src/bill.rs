@@ -7,7 +7,7 @@ use std::time::Duration;
 use ossferry_core::meter::Meter;
 use ossferry_core::usage::{
     FC_CALLS, FC_DISK_GB_MILLISECONDS, FC_MEMORY_GB_MILLISECONDS, FC_MILLIVCPU_MILLISECONDS,
-    gb_milliseconds,
+    FC_UNSIZED_CALLS, gb_milliseconds,
 };
 use tokio::time::{Instant, timeout};
 
@@ -46,9 +46,12 @@ pub(crate) struct Bill {
 
 impl Bill {
     /// Counts an invocation while it goes on: one that receives messages takes up to an hour, and what is
-    /// counted stands in the row that is recorded next. What comes after an instance's last row is lost.
+    /// counted stands in the row that this instance records next, be it of another pass.
     pub(crate) async fn of<T>(&self, invocation: impl Future<Output = T>) -> T {
         self.meter.count(FC_CALLS);
+        if self.size.is_none() {
+            self.meter.count(FC_UNSIZED_CALLS);
+        }
         let (mut invocation, begun, mut counted) = (pin!(invocation), Instant::now(), 0);
         loop {
             let answer = timeout(STEP, &mut invocation).await;
@@ -110,6 +113,7 @@ mod tests {
     async fn a_function_that_is_not_told_its_size_counts_its_calls() {
         let bill = Bill { meter: Arc::default(), size: None };
         bill.of(sleep(Duration::from_secs(3))).await;
-        assert_eq!(bill.meter.take(), [(FC_CALLS.to_owned(), 1)].into());
+        let calls = [FC_CALLS, FC_UNSIZED_CALLS].map(|name| (name.to_owned(), 1));
+        assert_eq!(bill.meter.take(), calls.into());
     }
 }

@@ -51,6 +51,7 @@ impl AlibabaPrices {
             prices: format!("{} of {}", self.place, self.date),
             functions: self.functions(requests),
             calls: of(usage::FC_CALLS),
+            unsized_calls: of(usage::FC_UNSIZED_CALLS),
             queue_requests: of(usage::SMQ_REQUESTS),
             table_read_units: of(usage::TABLESTORE_READ_UNITS),
             table_write_units: of(usage::TABLESTORE_WRITE_UNITS),
@@ -60,7 +61,7 @@ impl AlibabaPrices {
     }
 
     fn functions(&self, requests: &Requests) -> Option<f64> {
-        // Whoever is not told how many processors he has counts none, and then nothing is priced.
+        // Whoever is not told how many processors he has counts none.
         requests.host.get(usage::FC_MILLIVCPU_MILLISECONDS)?;
         let thousands = |name: &str| count(&requests.host, name) / 1e3;
         let units = thousands(usage::FC_MILLIVCPU_MILLISECONDS) / 1e3 * self.units_vcpu_second
@@ -76,10 +77,12 @@ impl AlibabaPrices {
 pub struct AlibabaCost {
     /// Whose prices, and of what date.
     pub prices: String,
-    /// Function Compute, in CNY; `None` where the functions are not told how many processors they have.
+    /// Function Compute, in CNY; `None` where no function is told how many processors it has.
     pub functions: Option<f64>,
     /// Calls of the functions, which are in that price.
     pub calls: u64,
+    /// Those of them whose time is in no price: their functions are not told their size.
+    pub unsized_calls: u64,
     /// Requests to queues. No price is known here.
     pub queue_requests: u64,
     /// Units of 4 KB read from the table. No price is known here.

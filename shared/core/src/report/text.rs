@@ -159,6 +159,11 @@ fn alibaba_cost_line(f: &mut fmt::Formatter<'_>, cost: &AlibabaCost) -> fmt::Res
     let (price, calls) =
         (cost.functions.map(|price| format!("CNY {price:.4}")), grouped(cost.calls));
     let of = match price {
+        Some(_) if cost.unsized_calls > 0 => format!(
+            "{calls} calls of functions, by prices of {}, without the time of {} that are not told their size",
+            cost.prices,
+            grouped(cost.unsized_calls)
+        ),
         Some(_) => format!("{calls} calls of functions, by prices of {}", cost.prices),
         None => format!("{calls} calls of functions that are not told their size"),
     };
