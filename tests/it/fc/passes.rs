@@ -1,5 +1,7 @@
 //! Passes from COS (SeaweedFS behind a front) to OSS, triggered as an operator and a timer trigger them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ossferry_core::key::Key;
 use ossferry_tests::clock;
@@ -10,10 +12,35 @@ use ossferry_tests::fixtures::bytes_of;
 use ossferry_tests::oss::Oss;
 use ossferry_tests::seaweedfs::SeaweedFs;
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use crate::lambda::passes::{PASS_MAX, fill, look};
 
 const LIMITS: &str = "task_objects_max = 50\nsplit_bytes = 4194304\npart_bytes = 1048576";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_copier_is_started_while_a_window_is_closed() {
+    let bucket = SeaweedFs::shared().fresh_bucket().await;
+    fill(&bucket).await;
+    let oss = Oss::start(clock::system()).await;
+    let cos = Cos::start(&bucket).await;
+    let closed =
+        format!("{LIMITS}\ntime_zone = \"Asia/Shanghai\"\n[[limits.window]]\nclosed = true");
+    let job = JobFile::from_cos(&cos, &oss).limits(&closed);
+    let stack = FcStack::deploy(&job, &FcLimits::default()).await;
+    let pass = stack.begun(&stack.trigger(json!({"pass": "full", "id": "closed"})).await);
+    let listed = async {
+        while stack.ledger.status(&pass).await.unwrap().totals.tasks < 7 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PASS_MAX, listed).await.expect("it is planned");
+    let swept = stack.planner.ring("2026-11-26T03:05:00Z", &json!({"sweep": true})).await.answer();
+    assert!(swept["swept"].is_array(), "{swept}");
+    assert!(stack.service.started("ferry-planner") >= 1);
+    assert_eq!(stack.service.started("ferry-copier"), 0);
+    assert!(oss.target().objects().await.is_empty());
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pass_and_a_timed_one_after_changes_leave_the_target_equal() {
