@@ -190,7 +190,7 @@ impl Planner {
             Err(Unopened::Ledger(error)) => Err(error),
         };
         match handled {
-            // Whoever took over may use what was begun here: nothing is aborted.
+            // Another holds the attempt now. What this one had begun beside it is aborted already.
             Err(LedgerError::LeaseLost(_)) => Ok(Handled::Done),
             handled => Ok(handled?),
         }

@@ -150,7 +150,8 @@ impl Ledger {
     }
 
     /// Lets go of a slice whose planner met an error, so that the next claim takes nobody for dead; nobody
-    /// takes it sooner than after `delay`. The message that brought the planner here serves again.
+    /// takes it sooner than after `delay`. Sends nothing: the caller sends a message, or gives back the one
+    /// that brought it here.
     pub async fn let_go_of_slice(
         &self,
         slice: &SliceRef,
