@@ -114,6 +114,13 @@ impl MemoryBucket {
         self.held().uploads.values().map(|upload| upload.key.clone()).collect()
     }
 
+    /// Those of them into which a part was written.
+    pub fn filled_uploads(&self) -> Vec<Key> {
+        let held = self.held();
+        let filled = held.uploads.values().filter(|upload| !upload.parts.is_empty());
+        filled.map(|upload| upload.key.clone()).collect()
+    }
+
     /// Every object that was ever published, in the order in which they were.
     pub fn history(&self) -> Vec<Published> {
         self.held().history.clone()
