@@ -256,6 +256,21 @@ fn what_alibaba_cloud_bills_is_priced_as_far_as_prices_are_known() {
 }
 
 #[test]
+fn calls_of_functions_that_are_not_told_their_size_are_told_apart() {
+    let text_of = |host: &[(&str, u64)]| {
+        let (walked, mut sum) = sums();
+        sum.requests.host = host.iter().map(|(name, units)| ((*name).to_owned(), *units)).collect();
+        Report::new(facts(ReportState::Finished), &walked, &sum).to_string()
+    };
+    let (calls, time) = ((usage::FC_CALLS, 12), (usage::FC_MILLIVCPU_MILLISECONDS, 1));
+    let some = text_of(&[calls, time, (usage::FC_UNSIZED_CALLS, 5)]);
+    assert!(some.contains("12 calls of functions, by prices of "), "{some}");
+    assert!(some.contains("without the time of 5 that are not told their size"), "{some}");
+    let all = text_of(&[calls, (usage::FC_UNSIZED_CALLS, 12)]);
+    assert!(all.contains("  12 calls of functions that are not told their size"), "{all}");
+}
+
+#[test]
 fn departures_are_told_by_property_and_only_where_there_are_some() {
     let (walked, mut sum) = sums();
     let plain = Report::new(facts(ReportState::Open), &walked, &sum);
