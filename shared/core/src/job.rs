@@ -252,6 +252,9 @@ pub struct FilterSpec {
     pub size_max: Option<u64>,
 }
 
+/// Workers that a job may have at most.
+pub const WORKERS_MAX: u64 = 1_024;
+
 /// How fast, how large, how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -272,7 +275,7 @@ pub struct Limits {
     /// Spans of each week in which other rates hold, or nothing is copied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
-    /// Tasks copied at once in one process. Default 4.
+    /// Tasks copied at once in one process; on Function Compute, copiers that pull at once. Default 4.
     pub workers: u32,
     /// Objects and parts in flight at once in one process, at most; it adapts below. Default 64.
     pub concurrency_max: u32,

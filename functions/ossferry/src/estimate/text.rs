@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ossferry_core::job::WORKERS_MAX;
 use ossferry_core::report::grouped;
 
 use super::Estimate;
@@ -92,6 +93,11 @@ fn functions(f: &mut fmt::Formatter<'_>, estimate: &Estimate, fleet: &Fleet) -> 
     );
     line(f, "on the way", &through)?;
     quotas(f, "on Alibaba Cloud", &fleet.alibaba)?;
+    let workers = format!(
+        "[limits] workers = {} in the job file, where copiers run on Function Compute",
+        fleet.functions.min(WORKERS_MAX)
+    );
+    line(f, "", &workers)?;
     quotas(f, "on AWS", &fleet.aws)?;
     let machines = &fleet.ossimport;
     let beside = format!(

@@ -6,7 +6,9 @@ use super::filter::Filter;
 use super::mistakes::{JobErrors, Mistakes};
 use super::section::Section;
 use super::state::{self, Host};
-use super::{FilterSpec, Job, Limits, SourceSpec, identity, policy, rates, secrets, stores};
+use super::{
+    FilterSpec, Job, Limits, SourceSpec, WORKERS_MAX, identity, policy, rates, secrets, stores,
+};
 use crate::layout::{PART_BYTES_MAX, PART_BYTES_MIN, PUT_BYTES_MAX};
 
 impl Job {
@@ -106,7 +108,7 @@ fn limits(mut section: Section<'_, '_>, host: Host, mistakes: &mut Mistakes<'_>)
         let mut whole =
             |name, least, most| section.whole(name, least, most, mistakes).map(|found| found.value);
         for (limit, name, least, most) in [
-            (&mut limits.workers, "workers", 1, 1_024),
+            (&mut limits.workers, "workers", 1, WORKERS_MAX),
             (&mut limits.concurrency_max, "concurrency_max", 1, 65_536),
             (&mut limits.task_seconds, "task_seconds", 1, host.task_seconds_max()),
             (&mut limits.task_objects_max, "task_objects_max", 1, 10_000),
