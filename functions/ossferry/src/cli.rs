@@ -18,7 +18,7 @@ pub(crate) use rates::{LimitsAction, SetLimits};
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, and where a pass ended: finished and nothing failed; 2 a pass finished with \
-failed objects, or an audit found a difference; 1 the command could not run, or the pass was stopped or cancelled; 130 interrupted.
+failed objects, or an audit found a difference; 1 the command could not run, or the pass was stopped or cancelled; 3 `cutover` waits for the application to be switched; 130 interrupted.
 
 Begin with `ossferry demo`, which needs no account. Then: init, check, run.";
 
@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// Writes in the ledger, and begins multipart uploads at the target. Ends when every key range is
     /// walked; large objects whose turn comes later are then opened by `copy`.
     ///
-    /// With a stack on AWS this only asks its planner to begin a pass, which copiers then move.
+    /// With a stack (`[state] kind = "aws"` or `"aliyun"`) this only asks its planner to begin a pass, which its copiers then move.
     #[command(
         after_help = "Examples:\n  ossferry plan --job job.toml & ossferry copy --job job.toml\n  \
                             ossferry plan --job on-aws.toml --pass incremental\n\n\
@@ -152,7 +152,7 @@ pub(crate) enum Command {
     /// Only copiers: moves what is planned, until the pass has ended
     ///
     /// Any number of these may run on one ledger, beside one `plan` or `run`. Limits of bytes and
-    /// requests hold for all of them together, the others for each. Waits a little for a pass to begin. Not for a stack on AWS: its copiers
+    /// requests hold for all of them together, the others for each. Waits a little for a pass to begin. Not for a stack: its copiers
     /// start by themselves.
     #[command(after_help = "Example: ossferry copy --job job.toml --workers 8\n\n\
                             Exit status: as of `run`.")]

@@ -43,7 +43,7 @@ fn the_readme_says_what_a_copier_and_the_tutorials_case_cost() {
     let yuan = |units: f64| units * 0.00011;
     let terabyte = units_a_second * 1e12 / 25e6;
     let small = units_a_second * 1e6 * 0.1 / 16.0;
-    let idle = units_a_second * 2.0 * 288.0 * 30.0;
+    let idle = units_a_second * 2.0 * 288.0 * 7.0;
     let week = 7.0 * 86_400.0;
     let (bytes, rate): (f64, f64) = (500e12, 25e6);
     let busy = (bytes / week / rate).ceil();
@@ -57,10 +57,11 @@ fn the_readme_says_what_a_copier_and_the_tutorials_case_cost() {
         ),
         format!("40,000 seconds: {} CU, CNY {:.2}", whole(terabyte), yuan(terabyte)),
         format!("6,250 seconds:\n  {} CU, CNY {:.2}", whole(small), yuan(small)),
-        format!("17,280 seconds a day, {} CU, CNY {:.2} a day", whole(idle), yuan(idle)),
+        format!("4,032 seconds a day, {} CU, CNY {:.2} a day", whole(idle), yuan(idle)),
         format!("= {:.0} MB/s, {:.1} Gbit/s", bytes / week / 1e6, bytes * 8.0 / week / 1e9),
         format!(
-            "| {busy}; with the default of {at_once} it takes {:.1} days |",
+            "| {busy}: `workers = {busy}` in the job file; with {at_once}, as many as `CopierConcurrency` by \
+             default, it takes {:.1} days |",
             bytes / rate / at_once / 86_400.0
         ),
         format!(

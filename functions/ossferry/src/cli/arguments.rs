@@ -215,7 +215,8 @@ pub(crate) struct SwitchArguments {
     /// Every writer is switched to the target, after T2 was recorded
     #[arg(long, conflicts_with = "instant")]
     pub(crate) switched: bool,
-    /// Write every key whose copy is stale right before T2 is recorded to this file, one a line
+    /// Write every key whose copy is found stale right before T2 is recorded to this file, one a line; at most ten
+    /// minutes are spent looking
     #[arg(long, value_name = "FILE")]
     pub(crate) stale_keys: Option<PathBuf>,
 }
