@@ -12,7 +12,7 @@ use ossferry_core::object::{ByteRange, ObjectInfo, Pin};
 use ossferry_core::outcome::Outcome;
 use ossferry_core::ports::{Restoration, Source, Target};
 use ossferry_core::restored::count_restored;
-use ossferry_ledger::ids::{TaskRef, task_row, upload_row};
+use ossferry_ledger::ids::{TaskRef, task_row};
 use ossferry_ledger::lease::Hold;
 use ossferry_ledger::lists::{Action, ObjectResult, PlannedObject};
 use ossferry_ledger::rows::{AbortReason, Opened, PassState, TaskRow, UploadRow, UploadState};
@@ -283,7 +283,7 @@ impl Planner {
     async fn abort_unnamed(&self, attempt: &Attempt, target_key: &Key, id: &String) {
         let Attempt { task, row, hold, target, .. } = attempt;
         let aborted = async {
-            let now: UploadRow = self.ledger.expect(&upload_row(task, row.generation)).await?;
+            let now = self.ledger.upload(task, row.generation).await?;
             // As long as nobody has taken over our own write may still name it; whoever takes over then
             // finds it in the listing.
             if now.lease.fence != hold.fence && now.upload_id.as_ref() != Some(id) {
